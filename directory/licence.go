@@ -1,0 +1,49 @@
+package directory
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Licences lists the SPDX identifiers that an entry or an image may carry, besides "LicenseRef-..." for others.
+var Licences = []string{
+	"CC0-1.0", "CC-BY-4.0", "CC-BY-3.0", "CC-BY-2.0", "CC-BY-SA-4.0", "CC-BY-SA-3.0", "CC-BY-SA-2.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0",
+	"CC-BY-ND-4.0", "CC-BY-NC-ND-4.0", "ODbL-1.0", "ODC-By-1.0", "PDDL-1.0", "etalab-2.0", "etalab-1.0", "OGL-UK-3.0",
+	"DL-DE-BY-2.0", "DL-DE-ZERO-2.0", "IODL-2.0", "NLOD-2.0", "GFDL-1.3-or-later",
+}
+
+var (
+	licenceRef   = regexp.MustCompile(`^LicenseRef-[A-Za-z0-9.-]{1,60}$`)
+	licenceNames = map[string]string{
+		"licence ouverte": "etalab-2.0", "licence ouverte 2 0": "etalab-2.0", "licence ouverte v2 0": "etalab-2.0", "lov2": "etalab-2.0",
+		"open licence 2 0": "etalab-2.0", "etalab": "etalab-2.0", "odbl": "ODbL-1.0", "cc0": "CC0-1.0", "cc by": "CC-BY-4.0", "cc by sa": "CC-BY-SA-4.0",
+		"public domain": "CC0-1.0", "domaine public": "CC0-1.0", "etalab 1 0": "etalab-1.0",
+	}
+)
+
+// CanonicalLicence returns the SPDX identifier for s, whatever its letter case, or for a usual name of a licence; an
+// unknown s is returned trimmed, for [Validate] to refuse.
+func CanonicalLicence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return ""
+	}
+	for _, id := range Licences {
+		if strings.EqualFold(id, s) {
+			return id
+		}
+	}
+	if id, ok := licenceNames[Fold(s)]; ok {
+		return id
+	}
+	return s
+}
+
+func validLicence(s string) bool {
+	for _, id := range Licences {
+		if id == s {
+			return true
+		}
+	}
+	return licenceRef.MatchString(s)
+}
