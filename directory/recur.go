@@ -1,0 +1,140 @@
+package directory
+
+import (
+	"slices"
+	"time"
+
+	"github.com/teambition/rrule-go"
+)
+
+// Span is one date of an event. End is exclusive; it equals Start when the event has no known end.
+type Span struct {
+	Start, End time.Time // in the event's time zone
+	State      EventState
+}
+
+// Location is the event's time zone, or fallback when it names none that exists.
+func (v *Schedule) Location(fallback *time.Location) *time.Location {
+	if v.Timezone != "" {
+		if loc, err := time.LoadLocation(v.Timezone); err == nil {
+			return loc
+		}
+	}
+	if fallback == nil {
+		return time.UTC
+	}
+	return fallback
+}
+
+// Occurrences returns the dates that touch [from, to), ascending, at most limit of them (0: no limit but 10,000). A
+// recurring event keeps its wall-clock time across daylight-saving changes (RFC 5545, section 3.3.10). Moved and
+// cancelled dates are as the overrides say; cancelled ones are included, with their state.
+func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Location) []Span {
+	const most = 10_000
+	if limit <= 0 || limit > most {
+		limit = most
+	}
+	loc := v.Location(fallback)
+	length := time.Duration(0)
+	if v.End.After(v.Start) {
+		length = v.End.Sub(v.Start)
+	}
+	touches := func(s Span) bool {
+		return s.Start.Before(to) && (s.End.After(from) || s.End.Equal(s.Start) && !s.Start.Before(from))
+	}
+	if v.RRule == "" && len(v.RDates) == 0 {
+		s := Span{v.Start.In(loc), v.Start.Add(length).In(loc), v.State}
+		if !touches(s) {
+			return nil
+		}
+		return []Span{s}
+	}
+	moved := make(map[int64]Occurrence, len(v.Overrides))
+	for _, o := range v.Overrides {
+		moved[o.Original.Unix()] = o
+	}
+	var spans []Span
+	add := func(start time.Time) {
+		s := Span{start.In(loc), v.endOf(start.In(loc), length), v.State}
+		if o, ok := moved[start.Unix()]; ok {
+			delete(moved, start.Unix())
+			s = o.apply(s, length, loc)
+		}
+		if touches(s) {
+			spans = append(spans, s)
+		}
+	}
+	set := rrule.Set{}
+	if v.RRule != "" {
+		option, err := rrule.StrToROption(v.RRule)
+		if err == nil && option.Freq <= rrule.DAILY {
+			option.Dtstart = v.Start.In(loc)
+			if rule, err := rrule.NewRRule(*option); err == nil {
+				set.RRule(rule)
+			}
+		}
+	}
+	set.DTStart(v.Start.In(loc))
+	for _, t := range v.RDates {
+		set.RDate(t.In(loc))
+	}
+	for _, t := range v.ExDates {
+		set.ExDate(t.In(loc))
+	}
+	starts := set.Between(from.Add(-length-26*time.Hour), to, true)
+	for _, start := range starts {
+		if len(spans) >= limit && len(moved) == 0 {
+			break
+		}
+		add(start)
+	}
+	// An override may move a date into the window from outside it.
+	for _, o := range moved {
+		if o.Start.IsZero() {
+			continue
+		}
+		if s := o.apply(Span{o.Original.In(loc), v.endOf(o.Original.In(loc), length), v.State}, length, loc); touches(s) {
+			spans = append(spans, s)
+		}
+	}
+	slices.SortFunc(spans, func(a, b Span) int { return a.Start.Compare(b.Start) })
+	if len(spans) > limit {
+		spans = spans[:limit]
+	}
+	return spans
+}
+
+// endOf keeps the wall-clock end of an event that lasts whole days, and the duration of any other.
+func (v *Schedule) endOf(start time.Time, length time.Duration) time.Time {
+	if v.AllDay && length >= 23*time.Hour {
+		return start.AddDate(0, 0, int((length+12*time.Hour)/(24*time.Hour)))
+	}
+	return start.Add(length)
+}
+
+func (o Occurrence) apply(s Span, length time.Duration, loc *time.Location) Span {
+	if o.State != "" {
+		s.State = o.State
+	}
+	if !o.Start.IsZero() {
+		s.Start, s.End = o.Start.In(loc), o.Start.Add(length).In(loc)
+	}
+	if !o.End.IsZero() {
+		s.End = o.End.In(loc)
+	}
+	return s
+}
+
+// Next returns the date that is on at now or comes next, leaving out cancelled ones unless all are.
+func (v *Schedule) Next(now time.Time, fallback *time.Location) (Span, bool) {
+	spans := v.Occurrences(now, now.AddDate(3, 0, 0), 60, fallback)
+	for _, s := range spans {
+		if s.State != Cancelled {
+			return s, true
+		}
+	}
+	if len(spans) > 0 {
+		return spans[0], true
+	}
+	return Span{}, false
+}
