@@ -77,6 +77,7 @@ type MapView struct {
 	BaseMaxZoom int        // of the basemap's tiles; deeper ones are stretched; 0 means 10
 	DarkImage   bool       // the static picture also comes with theme=dark
 	ImageURL    string     // instead of the one made from the query (an entry's own map)
+	BaseTiles   string     // URL template of the basemap; empty means "/tiles/base/{z}/{x}/{y}.mvt"
 }
 
 // Credit names somebody whose work is shown.
@@ -96,8 +97,9 @@ type Card struct {
 	Kind        string // organisation, place, initiative or event
 	Category    Category
 	Town        string
-	Distance    float64 // metres from the point asked for; negative when there is none
-	Summary     string  // plain text
+	Distance    float64 // metres from the point asked for; shown when HasDistance
+	HasDistance bool
+	Summary     string // plain text
 	Position    *Position
 	Number      int    // on the static map and on paper, from 1; 0 for an entry without position
 	Origin      string // name of the island it is mirrored from; empty when ours
