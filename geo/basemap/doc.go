@@ -17,7 +17,7 @@
 //	earth       polygons  kind=earth
 //	water       polygons  kind=lake
 //	boundaries  lines     kind=country, kind_detail=2 (tiles from zoom 0)
-//	                      kind=region, kind_detail=4 (tiles from zoom 5)
+//	                      kind=region, kind_detail=4 (tiles from zoom 6)
 //	places      points    kind=country, or kind=locality with kind_detail=city|town|village
 //	                      name, and for countries name:fr, name:en and so on
 //	                      population (two significant digits), population_rank (0 to 17)

@@ -53,7 +53,7 @@ func (b *Basemap) Info() Info {
 	return Info{
 		ContentType: TypeMVT,
 		MaxZoom:     embeddedZoom,
-		Bounds:      [4]float64{-180, -85.051129, 180, 85.051129},
+		Bounds:      worldBounds,
 		Attribution: []string{"Natural Earth (public domain)", "GeoNames (CC BY 4.0)"},
 		Name:        "World",
 	}
@@ -151,7 +151,8 @@ func (l *level) cut(bound orb.Bound) (*level, int) {
 	areas := func(in []area) (out []area) {
 		for _, a := range in {
 			clipArea(bound, a, func(rings []orb.Ring) {
-				for _, r := range rings {
+				for i, r := range rings {
+					rings[i] = append(make(orb.Ring, 0, len(r)), r...) // clipped in place: let go of the rest
 					points += len(r)
 				}
 				out = append(out, area{rings, rings[0].Bound()})

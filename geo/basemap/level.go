@@ -29,7 +29,7 @@ type line struct {
 const lastLevel = 6
 
 // regionZoom is the first zoom of tiles with the lines between a country's regions.
-const regionZoom = 5
+const regionZoom = 6
 
 func scaleOf(z int) string {
 	switch {
@@ -53,7 +53,7 @@ func newLevel(z int) (*level, error) {
 		return nil, err
 	}
 	pixel := math.Ldexp(1, -z-9) // tiles are drawn 512 pixels wide
-	tolerance := pixel / 2
+	tolerance := pixel * 0.7
 	if z >= lastLevel {
 		tolerance = 0
 	}
