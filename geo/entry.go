@@ -1,0 +1,60 @@
+package geo
+
+import (
+	"slices"
+
+	"archipel/directory"
+
+	"github.com/paulmach/orb"
+)
+
+var _ directory.View = (*Index)(nil)
+
+// Apply takes the newest state of each entry, as a directory.View: it is inserted, replaces what is there, or is dropped
+// when it is not public. Sites off the map are left out.
+func (x *Index) Apply(entries []directory.Entry) {
+	newest := make(map[directory.ID]int, len(entries))
+	for i := range entries {
+		newest[entries[i].ID] = i
+	}
+	items := make([]Item, 0, len(newest))
+	var gone []id
+	for i := range entries {
+		e := &entries[i]
+		if newest[e.ID] != i {
+			continue
+		}
+		it := itemOf(e)
+		if e.Public() && it.check() == nil {
+			items = append(items, it)
+		} else if packed, err := packID(e.ID); err == nil {
+			gone = append(gone, packed)
+		}
+	}
+	x.update(items, gone)
+}
+
+// maxTimes bounds the dates of one event: five years of Mondays to Fridays.
+const maxTimes = 1500
+
+// itemOf returns what the map knows of an entry. It shares the entry's lists.
+func itemOf(e *directory.Entry) Item {
+	it := Item{
+		ID: e.ID, Kind: e.Kind, Slug: e.Slug, Name: e.Name, Town: e.Town(), Categories: e.Categories, Tags: e.Tags,
+		Points: e.Sites, Approximate: e.Approximate, Updated: e.Updated, Origin: e.Origin,
+	}
+	if slices.ContainsFunc(it.Points, offMap) {
+		it.Points = slices.DeleteFunc(slices.Clone(it.Points), offMap)
+	}
+	if e.Event != nil {
+		// A recurring event is on the agenda from a year before its last change to five years after it.
+		from, to := e.Event.Start, e.Event.Start
+		if e.Event.RRule != "" && e.Updated.After(from) {
+			from, to = e.Updated.AddDate(-1, 0, 0), e.Updated
+		}
+		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes, nil)
+	}
+	return it
+}
+
+func offMap(p orb.Point) bool { return checkPoint(p) != nil }

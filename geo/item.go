@@ -1,0 +1,74 @@
+package geo
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"archipel/directory"
+
+	"github.com/google/uuid"
+	"github.com/paulmach/orb"
+)
+
+// Item is what the index knows of a public entry.
+type Item struct {
+	ID          directory.ID // a UUID
+	Kind        directory.Kind
+	Slug        string
+	Name        string
+	Town        string
+	Categories  []string         // the main one first
+	Tags        []string         //
+	Points      []orb.Point      // sites as [longitude, latitude] in degrees; none when the entry has no position
+	Approximate bool             // the position is known at town level only
+	Times       []directory.Span // of an event: its dates, ascending; an End that is not after Start means the instant
+	Updated     time.Time
+	Origin      string // host of the instance it belongs to; empty when ours
+}
+
+// ErrInvalid is wrapped by the errors about items, filters, pages and tile numbers that cannot be: the caller's fault.
+var ErrInvalid = errors.New("invalid")
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+func (it *Item) check() error {
+	if _, err := packID(it.ID); err != nil {
+		return err
+	}
+	if !slices.Contains(directory.Kinds, it.Kind) {
+		return invalid("kind %.50q of %s", string(it.Kind), it.ID)
+	}
+	for i, p := range it.Points {
+		if err := checkPoint(p); err != nil {
+			return fmt.Errorf("%w: points[%d] of %s", err, i, it.ID)
+		}
+	}
+	return nil
+}
+
+func checkPoint(p orb.Point) error {
+	switch {
+	case !(math.Abs(p[0]) <= 180):
+		return invalid("longitude %v: want -180 to 180", p[0])
+	case !(math.Abs(p[1]) <= 90):
+		return invalid("latitude %v: want -90 to 90", p[1])
+	}
+	return nil
+}
+
+type id [16]byte
+
+func packID(s directory.ID) (id, error) {
+	u, err := uuid.Parse(string(s))
+	if err != nil {
+		return id{}, invalid("id %.50q: want a UUID", string(s))
+	}
+	return id(u), nil
+}
+
+func (i id) unpack() directory.ID { return directory.ID(uuid.UUID(i).String()) }

@@ -1,0 +1,128 @@
+package geo
+
+import (
+	"math/bits"
+	"slices"
+	"sync/atomic"
+)
+
+// keyed is a point's place in the order of the map. As a change, it is a point that came (sign 1) or went (sign -1)
+// since the segment was made: what went is counted against the segment instead of being taken out, so that sums over
+// a range of both are right.
+type keyed struct {
+	key  uint64
+	pt   uint32 // index into table.pts
+	sign int32
+}
+
+// A segment holds points sorted by key, with running sums, so that the number of points of a square, where their
+// middle is and how many each category has come from two searches. It never changes.
+type segment struct {
+	keys []uint64
+	pts  []uint32
+	cat  []uint32 // main category of each point
+	sumX []uint64 // n+1: sums of x before each point
+	sumY []uint64
+
+	block  int      // a power of two
+	blocks []uint32 // at each block's start, how many points of each category came before: (n/block+1) * ncat
+	ncat   int
+
+	points uint32 // how many of the table's points existed: the segment has all of those that lived then
+	views  atomic.Pointer[[]*view]
+}
+
+// newSegment makes a segment of sorted points.
+func newSegment(sorted []keyed, t *table) *segment {
+	n := len(sorted)
+	s := &segment{
+		keys: make([]uint64, n), pts: make([]uint32, n), cat: make([]uint32, n),
+		sumX: make([]uint64, n+1), sumY: make([]uint64, n+1),
+		ncat: len(t.categories.list), points: uint32(len(t.pts)),
+	}
+	// The table of counts takes at most 4 bytes per point, however many categories there are.
+	s.block = max(128, 1<<bits.Len(uint(s.ncat)))
+	s.blocks = make([]uint32, 0, (n/s.block+1)*s.ncat)
+	counts := make([]uint32, s.ncat)
+	var sx, sy uint64
+	for i, p := range sorted {
+		if i%s.block == 0 {
+			s.blocks = append(s.blocks, counts...)
+		}
+		c := t.category(t.ptRow[p.pt])
+		if c != noCategory {
+			counts[c]++
+		}
+		x, y := unmorton(p.key)
+		s.keys[i], s.pts[i], s.cat[i] = p.key, p.pt, c
+		sx += uint64(x)
+		sy += uint64(y)
+		s.sumX[i+1], s.sumY[i+1] = sx, sy
+	}
+	return s
+}
+
+// count adds the categories of the points [i, j) to counts, which has room for every category.
+func (s *segment) count(i, j int, counts []int32) {
+	if bi, bj := (i+s.block-1)/s.block, j/s.block; bj > bi+1 && (bj+1)*s.ncat <= len(s.blocks) {
+		from, to := s.blocks[bi*s.ncat:(bi+1)*s.ncat], s.blocks[bj*s.ncat:(bj+1)*s.ncat]
+		for c := range from {
+			counts[c] += int32(to[c] - from[c])
+		}
+		s.countEach(i, bi*s.block, counts)
+		i = bj * s.block
+	}
+	s.countEach(i, j, counts)
+}
+
+func (s *segment) countEach(i, j int, counts []int32) {
+	for _, c := range s.cat[i:j] {
+		if c != noCategory {
+			counts[c]++
+		}
+	}
+}
+
+// sortKeyed sorts by key: eight passes of a radix sort, of which those that would change nothing are left out.
+func sortKeyed(a []keyed) {
+	if len(a) < 512 {
+		slices.SortFunc(a, func(p, q keyed) int { return compare(p.key, q.key) })
+		return
+	}
+	var hist [8][256]uint32
+	for _, p := range a {
+		for d := range 8 {
+			hist[d][byte(p.key>>(8*d))]++
+		}
+	}
+	from, to := a, make([]keyed, len(a))
+	for d := range 8 {
+		h := &hist[d]
+		if h[byte(a[0].key>>(8*d))] == uint32(len(a)) {
+			continue
+		}
+		var at uint32
+		for i, n := range h {
+			h[i], at = at, at+n
+		}
+		for _, p := range from {
+			b := byte(p.key >> (8 * d))
+			to[h[b]] = p
+			h[b]++
+		}
+		from, to = to, from
+	}
+	if &from[0] != &a[0] {
+		copy(a, from)
+	}
+}
+
+func compare(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
