@@ -127,6 +127,9 @@ func randomFilter(r *rand.Rand, m model) (f Filter) {
 		}
 	}
 	if some() {
+		f.Current = epoch.Add(time.Duration(r.IntN(1200)) * time.Hour)
+	}
+	if some() {
 		f.Only = []directory.ID{testID(1 << 30), "not an id"}
 		for id := range m {
 			if r.IntN(2) == 0 {
@@ -201,6 +204,11 @@ func (f Filter) brute(it *Item, without string) (ok bool, points []orb.Point) {
 		if !strings.Contains(text, w) {
 			return false, nil
 		}
+	}
+	if !f.Current.IsZero() && len(it.Times) > 0 && !slices.ContainsFunc(it.Times, func(s directory.Span) bool {
+		return s.End.After(f.Current) || s.Start.Equal(f.Current)
+	}) {
+		return false, nil
 	}
 	if !f.From.IsZero() {
 		return slices.ContainsFunc(it.Times, func(s directory.Span) bool {

@@ -37,7 +37,7 @@ type Filter struct {
 	// From and To keep what takes place between them: events of which an occurrence ends after From and starts before
 	// To. Either may be zero. What has no time does not match then.
 	From, To time.Time
-	// Current, unless zero, leaves out what has times that are all over by then.
+	// Current, unless zero, leaves out events whose dates are all over by then. What has no time stays.
 	Current time.Time
 	// Only, when not nil, keeps the entries that it holds, such as the results of a search.
 	Only []directory.ID
@@ -61,7 +61,7 @@ type query struct {
 	grams    uint64
 	timed    bool
 	from, to int64
-	current  int64 // minTime: the past as well
+	current  int64  // minTime: the past as well
 	only     bitset // rows, dead ones too
 	near     *orb.Point
 	key      string // see Filter.key
@@ -103,6 +103,7 @@ func (f *Filter) compile(s *Snapshot) (*query, error) {
 	q.current = minTime
 	if !f.Current.IsZero() {
 		q.current = f.Current.Unix()
+		q.key += fmt.Sprintf("u%d", s.seg.ended(q.current)) // the same for all moments between two ends
 	}
 	if f.Only != nil {
 		q.only = newBitset(len(s.ids))
@@ -201,13 +202,7 @@ func (q *query) inTime(r uint32) bool {
 
 // over reports whether a row has times, and all of them have ended.
 func (q *query) over(r uint32) bool {
-	spans := q.s.rowSpans(r)
-	for _, sp := range spans {
-		if sp.end > q.current {
-			return false
-		}
-	}
-	return len(spans) > 0
+	return q.s.end(r) <= q.current
 }
 
 func anyOf(set []bool, list []uint32) bool {
@@ -270,7 +265,7 @@ func (q *query) matchesPoint(pt uint32) bool {
 	return q.matches(q.s.ptRow[pt]) && (q.area == nil || q.area.has(q.s.pts[pt]))
 }
 
-// key names what the filter selects, equal for equal filters whatever their order of values.
+// key names what the filter selects, equal for equal filters whatever their order of values, without Cluster and Current.
 func (f *Filter) key() string {
 	var b strings.Builder
 	if f.BBox != nil {
@@ -293,9 +288,6 @@ func (f *Filter) key() string {
 	}
 	if !f.From.IsZero() || !f.To.IsZero() {
 		fmt.Fprintf(&b, "t%d,%d", f.From.Unix(), f.To.Unix())
-	}
-	if !f.Current.IsZero() {
-		fmt.Fprintf(&b, "u%d", f.Current.Unix()/currentStep)
 	}
 	if f.Only != nil {
 		var lo, hi uint64

@@ -3,6 +3,7 @@ package geo
 import (
 	"math/bits"
 	"slices"
+	"sort"
 	"sync/atomic"
 )
 
@@ -27,6 +28,8 @@ type segment struct {
 	block  int      // a power of two
 	blocks []uint32 // at each block's start, how many points of each category came before: (n/block+1) * ncat
 	ncat   int
+
+	ends []int64 // of the points of events, when they are all over; ascending
 
 	points uint32 // how many of the table's points existed: the segment has all of those that lived then
 	views  atomic.Pointer[[]*view]
@@ -58,8 +61,17 @@ func newSegment(sorted []keyed, t *table) *segment {
 		sx += uint64(x)
 		sy += uint64(y)
 		s.sumX[i+1], s.sumY[i+1] = sx, sy
+		if end := t.end(t.ptRow[p.pt]); end != maxTime {
+			s.ends = append(s.ends, end)
+		}
 	}
+	slices.Sort(s.ends)
 	return s
+}
+
+// ended returns how many points belong to events that are over.
+func (s *segment) ended(now int64) int {
+	return sort.Search(len(s.ends), func(i int) bool { return s.ends[i] > now })
 }
 
 // count adds the categories of the points [i, j) to counts, which has room for every category.

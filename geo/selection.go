@@ -20,7 +20,7 @@ type Order uint8
 const (
 	ByName     Order = iota // as folded: no regard to case and accents
 	ByDistance              // from Filter.Near; entries without position last
-	ByStart                 // of the first occurrence after Filter.From, or that goes on then; without one last
+	ByStart                 // of the first date after Filter.From and Current, or that goes on then; without one last
 	ByUpdated               // newest first
 	ByOnly                  // as Filter.Only has them, such as by relevance
 )
@@ -207,9 +207,13 @@ func (s *Snapshot) ranker(f *Filter, q *query, o Order) func(r uint32, worst uin
 			return math.Float64bits(best), !math.IsInf(best, 1)
 		}
 	case ByStart:
+		since := q.current
+		if q.timed {
+			since = max(since, q.from)
+		}
 		return func(r uint32, _ uint64) (uint64, bool) {
 			for _, sp := range s.rowSpans(r) {
-				if f.From.IsZero() || sp.end > q.from {
+				if sp.end > since {
 					return signed(sp.start), true
 				}
 			}

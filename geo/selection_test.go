@@ -38,7 +38,11 @@ func checkList(t *testing.T, r *rand.Rand, x *Index, m model, f Filter) {
 	}
 	start := func(it *Item) int64 {
 		for _, s := range it.Times {
-			if f.From.IsZero() || s.End.After(f.From) || s.Start.Equal(f.From) {
+			since := f.From
+			if f.Current.After(since) {
+				since = f.Current
+			}
+			if since.IsZero() || s.End.After(since) || s.Start.Equal(since) {
 				return s.Start.Unix()
 			}
 		}

@@ -282,6 +282,17 @@ func (t *table) words(in *info) []byte {
 	return t.text[at : at+uint64(in.wordsLen)]
 }
 
+// end returns when the last date of an event ends, or maxTime for what has no time.
+func (t *table) end(r uint32) int64 {
+	end := int64(maxTime)
+	for i, sp := range t.rowSpans(r) {
+		if i == 0 || sp.end > end {
+			end = sp.end
+		}
+	}
+	return end
+}
+
 // noCategory stands for an entry without any.
 const noCategory = ^uint32(0)
 

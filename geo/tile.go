@@ -65,7 +65,7 @@ func (s *Snapshot) forTile(f *Filter) (*query, *segment, error) {
 
 func (f *Filter) empty() bool {
 	return f.BBox == nil && f.Near == nil && f.Radius == 0 && f.Zone == nil && len(f.Kinds) == 0 && len(f.Categories) == 0 &&
-		len(f.Tags) == 0 && len(f.Origins) == 0 && f.Words == "" && f.From.IsZero() && f.To.IsZero() && f.Only == nil
+		len(f.Tags) == 0 && len(f.Origins) == 0 && f.Words == "" && f.From.IsZero() && f.To.IsZero() && f.Current.IsZero() && f.Only == nil
 }
 
 // scratch is memory that tiles use again.
@@ -263,8 +263,23 @@ func within(v uint32, shift uint) uint32 {
 	return uint32((uint64(v) & (1<<shift - 1)) << extentBits >> shift)
 }
 
+// ended returns how many sites belong to events that are over.
+func (s *Snapshot) ended(now int64) int {
+	n := s.seg.ended(now)
+	for _, p := range s.delta {
+		if s.end(s.ptRow[p.pt]) <= now {
+			n += int(p.sign)
+		}
+	}
+	return n
+}
+
 // ETag returns a strong entity tag (RFC 9110, section 8.8.3) for a tile under a filter. It is the same in every process
 // with the same entries.
 func (s *Snapshot) ETag(z, x, y int, f Filter) string {
-	return fmt.Sprintf(`"%s-%016x"`, s.Version(), sumString(sumInt(sumInt(sumInt(3, uint64(z)), uint64(x)), uint64(y)), f.key()))
+	h := sumString(sumInt(sumInt(sumInt(3, uint64(z)), uint64(x)), uint64(y)), f.key())
+	if !f.Current.IsZero() {
+		h = sumInt(h, uint64(s.ended(f.Current.Unix())))
+	}
+	return fmt.Sprintf(`"%s-%016x"`, s.Version(), h)
 }
