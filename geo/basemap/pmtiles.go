@@ -56,7 +56,7 @@ func parsePMHeader(b []byte) (pmHeader, error) {
 	switch {
 	case h.internal != 1 && h.internal != 2:
 		return h, fmt.Errorf("%w: its directories are compressed in a way that is not supported (%d; only gzip is)", errPMTiles, h.internal)
-	case h.compression != 1 && h.compression != 2:
+	case h.compression > 2: // 0 is unknown: the bytes tell
 		return h, fmt.Errorf("%w: its tiles are compressed in a way that is not supported (%d; only gzip is)", errPMTiles, h.compression)
 	case h.tileType < 1 || h.tileType > 4:
 		return h, fmt.Errorf("%w: its tiles are of a type that is not supported (%d)", errPMTiles, h.tileType)

@@ -3,6 +3,7 @@ package basemap
 import (
 	"encoding/json"
 	"errors"
+	"html"
 	"math"
 	"strings"
 )
@@ -71,7 +72,8 @@ func latitude(y float64) float64 {
 }
 
 // TileJSON describes the source as TileJSON 3.0. The tiles are at publicURL followed by
-// /tiles/base/{z}/{x}/{y} and the ending of their type. The attribution is plain text.
+// /tiles/base/{z}/{x}/{y} and the ending of their type. The attribution is HTML, as the
+// specification has it, without any markup.
 func (s *Stack) TileJSON(publicURL string) []byte { return TileJSON(s.Info(), publicURL) }
 
 // TileJSON describes any source; see Stack.TileJSON.
@@ -84,7 +86,7 @@ func TileJSON(info Info, publicURL string) []byte {
 		"minzoom":     info.MinZoom,
 		"maxzoom":     info.MaxZoom,
 		"bounds":      info.Bounds,
-		"attribution": strings.Join(info.Attribution, " · "),
+		"attribution": html.EscapeString(strings.Join(info.Attribution, " · ")),
 	}
 	if info.Name != "" {
 		doc["name"] = info.Name

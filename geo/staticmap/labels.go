@@ -29,7 +29,8 @@ func (bs boxes) free(b box) bool {
 }
 
 // drawLabels names countries and towns, the important ones first, where nothing else is.
-func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lang string, taken boxes) {
+// The first boxes taken are those of markers: a town under one of them is named beside it.
+func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lang string, taken boxes, markers int) {
 	slices.SortStableFunc(places, func(a, b place) int {
 		country := func(p place) int {
 			if p.kind == "country" {
@@ -79,11 +80,14 @@ func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lan
 		dot := 2.1 * v.scale
 		at := box{place.x - dot, place.y - dot, place.x + dot, place.y + dot}
 		base, covered := at, false
-		for _, o := range taken {
+		for _, o := range taken[:markers] {
 			if o.overlaps(at) {
 				base, covered = o, true
 				break
 			}
+		}
+		if !covered && !taken.free(at) {
+			continue
 		}
 		gap := 3 * v.scale
 		middle := (base.y0 + base.y1) / 2
@@ -149,7 +153,7 @@ func prominence(p place, zoom float64) float64 {
 func labelStyle(t *typesetter, p place, zoom float64) (style, bool) {
 	switch p.kind {
 	case "country":
-		return style{t.fonts.medium, 10.5, 1.3}, zoom < 7.5 && zoom >= 1.5
+		return style{t.fonts.medium, max(8.5, min(11, 7.5+zoom*0.7)), 1.2}, zoom < 7.5
 	case "locality":
 		n := prominence(p, zoom)
 		st := style{t.fonts.regular, math.Round(2*max(10.5, min(14.5, 11+0.75*n))) / 2, 0.1}

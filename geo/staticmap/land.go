@@ -27,8 +27,9 @@ func (s *scene) draw(ctx context.Context, c *canvas, p palette) error {
 		dst := c.img.SubImage(pic.clip).(draw.Image)
 		ximagedraw.ApproxBiLinear.Scale(dst, pic.to, pic.img, pic.img.Bounds(), draw.Over, nil)
 	}
-	s.strokes(c, s.coast, 13, p.shoal)
-	s.strokes(c, s.coast, 6, p.shallow)
+	glow := min(1, 0.4+0.12*s.view.zoom)
+	s.strokes(c, s.coast, 13*glow, p.shoal)
+	s.strokes(c, s.coast, 6*glow, p.shallow)
 	areas(c, s.earth, p.earth)
 	areas(c, s.built, p.built)
 	areas(c, s.green, p.green)
@@ -49,15 +50,12 @@ func (s *scene) draw(ctx context.Context, c *canvas, p palette) error {
 		return err
 	}
 	s.drawRoads(c, p)
-	s.strokes(c, s.coast, 0.9*p.strokes, p.coast)
-	for _, l := range s.country {
-		c.stroke(l, 3)
+	s.strokes(c, s.coast, min(0.9, 0.5+0.1*s.view.zoom)*p.strokes, p.coast)
+	width := min(1.2, 0.5+0.14*s.view.zoom) * p.strokes
+	if s.view.zoom >= 3 {
+		s.strokes(c, s.country, 3, blend(p.country, p.earth, 0.78))
 	}
-	c.fill(blend(p.country, p.earth, 0.78))
-	for _, l := range s.country {
-		c.stroke(l, 1.1*p.strokes)
-	}
-	c.fill(p.country)
+	s.strokes(c, s.country, width, p.country)
 	return ctx.Err()
 }
 

@@ -49,6 +49,7 @@ func ClusterRadius(count int) float64 {
 const (
 	markerRadius   = 9.0  // CSS pixels
 	selectedRadius = 12.5 // CSS pixels
+	softRing       = 2.1  // radii of the marker
 )
 
 // placeMarkers returns those that reach into the picture in the order of drawing: from
@@ -88,6 +89,9 @@ func placeMarkers(v view, markers []Marker) []mark {
 
 func (m mark) box(scale float64) box {
 	r := m.r + 2*scale
+	if m.Approximate {
+		r = m.r*softRing + scale
+	}
 	b := box{m.x - r, m.y - r, m.x + r, m.y + r}
 	if m.Count <= 1 && m.Kind == "event" {
 		b.y0, b.y1 = m.y-2*m.r-2*scale, m.y+2*scale // a flag stands on its point
@@ -150,7 +154,7 @@ func (m mark) drawSingle(c *canvas, t *typesetter, p palette) {
 	fill := m.colour(p, m.Colour)
 	pen := newPen(c, m.x, m.y, 2.8*m.r+4*s)
 	if m.Approximate {
-		soft := m.r * 2.1
+		soft := m.r * softRing
 		pen.disc(orb.Point{m.x, m.y}, soft)
 		pen.fill(color.NRGBA{fill.R, fill.G, fill.B, 0x30})
 		pen.arc(orb.Point{m.x, m.y}, soft, soft-1.2*s, 0, 2*math.Pi)

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// writePNG writes an opaque picture with a palette of at most 256 colours.
+// writePNG writes an opaque picture with a palette of at most 64 colours, which keeps it small.
 func writePNG(w io.Writer, img *image.RGBA) error {
 	enc := png.Encoder{CompressionLevel: png.BestCompression}
 	return enc.Encode(w, reduce(img))
@@ -34,7 +34,7 @@ func reduce(img *image.RGBA) *image.Paletted {
 	slices.SortFunc(all, func(a, b swatch) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.rgb, b.rgb))
 	})
-	const exact, total = 96, 256
+	const exact, total = 28, 64
 	chosen := all[:min(len(all), total)]
 	if len(all) > total {
 		chosen = append(slices.Clone(all[:exact]), medianCut(slices.Clone(all[exact:]), total-exact)...)

@@ -120,7 +120,7 @@ func (r *Renderer) draw(ctx context.Context, o Options) (*image.RGBA, error) {
 		taken = append(taken, m.box(o.Scale))
 	}
 	drawFurniture(c, t, p, v, o, &taken)
-	drawLabels(c, t, p, v, scene.places, o.Language, taken)
+	drawLabels(c, t, p, v, scene.places, o.Language, taken, len(marks))
 	drawMarkers(c, t, p, marks)
 	return c.img, ctx.Err()
 }
