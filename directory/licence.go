@@ -39,6 +39,9 @@ func CanonicalLicence(s string) string {
 	return s
 }
 
+// KnownLicence reports whether s is a licence that an entry may carry, by its identifier or a usual name.
+func KnownLicence(s string) bool { return validLicence(CanonicalLicence(s)) }
+
 func validLicence(s string) bool {
 	for _, id := range Licences {
 		if id == s {

@@ -1,0 +1,365 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"archipel/directory"
+	"archipel/frontend"
+	"archipel/geo"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/paulmach/orb"
+)
+
+// maxEntryZoom is the deepest zoom of the map of entries: a tile there is some 150 metres wide.
+const maxEntryZoom = 18
+
+// page is what every page shares.
+func (s *Server) page(c *fiber.Ctx, title string) frontend.Page {
+	base := s.base(c)
+	lang := s.lang(c)
+	if asked := c.Query("lang"); asked == lang && c.Cookies("lang") != lang {
+		c.Cookie(&fiber.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: fiber.CookieSameSiteLaxMode, HTTPOnly: true})
+	}
+	path := c.Path()
+	if q := c.Request().URI().QueryString(); len(q) > 0 {
+		path += "?" + string(q)
+	}
+	return frontend.Page{
+		Lang: lang, Path: path, Title: title, Canonical: base + c.Path(), ImageURL: base + "/map.png", Now: s.presenter(lang).now,
+		Site: s.pageSite(base), Light: c.Cookies("light") == "1" || c.Get("Save-Data") == "on",
+	}
+}
+
+// home is the list beside the map.
+func (s *Server) home(c *fiber.Ctx) error {
+	r, err := s.parse(c)
+	if err != nil {
+		return err
+	}
+	p := s.page(c, "")
+	show := s.presenter(p.Lang)
+	v := frontend.HomeView{
+		Query: r.query, Directory: s.Index.Len(), Labels: map[string]string{}, Sorts: []string{"name", "updated", "start"}, Command: command(), DataDir: s.DataDir,
+	}
+	if r.filter.Near != nil {
+		v.Sorts = append([]string{"distance"}, v.Sorts...)
+	}
+	found, err := s.find(c, &r)
+	if err != nil {
+		return err
+	}
+	v.Cards = show.cards(found.entries, found.distance)
+	v.Total, v.Next = found.matched, found.next
+	if r.query.BBox != nil || r.query.Near != nil || r.query.Zone != "" {
+		wide := r.filter
+		wide.BBox, wide.Radius, wide.Zone = nil, 0, nil
+		all, err := s.Index.Select(wide, geo.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		v.Everywhere = all.Matched
+		if v.Total == 0 && v.Everywhere > 0 {
+			if v.Nearest, err = s.nearest(c, &r, show); err != nil {
+				return err
+			}
+		}
+	}
+	facets, err := s.Index.Facets(r.filter, s.parentOf)
+	if err != nil {
+		return err
+	}
+	v.Categories = s.categoryChips(&r, facets, show)
+	for _, kind := range directory.Kinds {
+		v.Kinds = append(v.Kinds, frontend.Chip{
+			Category: frontend.Category{ID: string(kind)}, Count: open(facets.Kinds, string(kind)), Selected: contains(r.query.Kinds, string(kind)),
+		})
+	}
+	for _, id := range r.query.Categories {
+		v.Labels[id] = s.Taxonomy.Label(id, p.Lang)
+	}
+	v.Map = s.listMapView(&r, show)
+	if c.Query("fragment") == "1" {
+		p.NoIndex = true
+		c.Set("X-Robots-Tag", "noindex")
+		return s.render(c, frontend.HomeFragment(p, v))
+	}
+	if r.query.Filtered() || r.query.After != "" {
+		p.NoIndex = true // lists of lists are no use to search engines
+	}
+	if r.query.Filtered() {
+		p.ImageURL = r.query.Filters().URL(s.base(c) + "/map.png")
+	}
+	return s.render(c, frontend.Home(p, v))
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// command is how this program was called, for the instructions of the first page.
+func command() string {
+	name := filepath.Base(os.Args[0])
+	if name == "main" || name == "archipel" || filepath.Ext(name) == ".test" {
+		return "archipel"
+	}
+	return name
+}
+
+// nearest are the closest matches when the area has none.
+func (s *Server) nearest(c *fiber.Ctx, r *request, show presenter) ([]frontend.Card, error) {
+	around := *r
+	around.limit, around.after, around.sort = 5, "", "distance"
+	if b := r.filter.BBox; b != nil {
+		center := b.Center()
+		if b.Min[0] > b.Max[0] {
+			center[0] += 180
+			if center[0] > 180 {
+				center[0] -= 360
+			}
+		}
+		around.filter.Near = &center
+	}
+	around.filter.BBox, around.filter.Radius, around.filter.Zone = nil, 0, nil
+	if around.filter.Near == nil {
+		around.sort = "name"
+	}
+	found, err := s.find(c, &around)
+	if err != nil {
+		return nil, err
+	}
+	return show.cards(found.entries, found.distance), nil
+}
+
+// parentOf is the category above one, or empty.
+func (s *Server) parentOf(id string) string {
+	c, _ := s.Taxonomy.Category(id)
+	return c.Parent
+}
+
+// open is how many would match if a value were chosen as well.
+func open(facets []geo.Facet, value string) int {
+	for _, f := range facets {
+		if f.Value == value {
+			return f.Open
+		}
+	}
+	return 0
+}
+
+// categoryChips counts every category with all that is below it.
+func (s *Server) categoryChips(r *request, facets geo.Facets, show presenter) []frontend.Chip {
+	chip := func(id string) frontend.Chip {
+		ch := frontend.Chip{Category: show.category(id), Count: open(facets.Categories, id), Selected: contains(r.query.Categories, id)}
+		if short := s.Taxonomy.ShortLabel(id, show.lang); short != "" {
+			ch.Label = short
+		}
+		return ch
+	}
+	var chips []frontend.Chip
+	for _, root := range s.Taxonomy.Roots() {
+		ch := chip(root)
+		for _, child := range s.Taxonomy.Children(root) {
+			if sub := chip(child); sub.Count > 0 || sub.Selected {
+				ch.Children = append(ch.Children, sub)
+			}
+		}
+		if ch.Count > 0 || ch.Selected {
+			chips = append(chips, ch)
+		}
+	}
+	return chips
+}
+
+// listMapView is what the map beside a list starts from.
+func (s *Server) listMapView(r *request, show presenter) frontend.MapView {
+	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, Bounds: s.area(r)}
+	for _, credit := range s.Basemap.Info().Attribution {
+		v.Credits = append(v.Credits, frontend.Credit{Name: credit})
+	}
+	return v
+}
+
+// area is what a map of the list shows: the box asked for, else what matches, else the operator's territory.
+func (s *Server) area(r *request) Bounds {
+	if r.query.BBox != nil {
+		return *r.query.BBox
+	}
+	now := s.Index.Snapshot()
+	if b, ok, err := now.Bounds(r.filter); err == nil && ok {
+		return padded(b)
+	}
+	if b := s.Site().Bounds; b != nil {
+		return *b
+	}
+	if b, ok, err := now.Bounds(geo.Filter{}); err == nil && ok {
+		return padded(b)
+	}
+	return Bounds{West: -5.5, South: 41, East: 10, North: 51.5}
+}
+
+// padded leaves room for the markers at the edge, and keeps a single point from filling the map.
+func padded(b orb.Bound) Bounds {
+	w, h := b.Max[0]-b.Min[0], b.Max[1]-b.Min[1]
+	dx, dy := max(w*0.06, (0.02-w)/2), max(h*0.06, (0.02-h)/2)
+	return Bounds{West: max(-180, b.Min[0]-dx), South: max(-85, b.Min[1]-dy), East: min(180, b.Max[0]+dx), North: min(85, b.Max[1]+dy)}
+}
+
+// bySlug finds a public entry by its address; a former address leads to the present one.
+func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirected bool, err error) {
+	slug := c.Params("slug")
+	id, ok := s.Directory.BySlug(slug)
+	if !ok {
+		return e, false, directory.ErrNotFound
+	}
+	e, err = s.Directory.Entry(c.UserContext(), id)
+	if err != nil {
+		return e, false, err
+	}
+	if e.Status == directory.Removed {
+		if e.MergedInto != "" {
+			if into, err := s.Directory.Entry(c.UserContext(), e.MergedInto); err == nil && into.Public() {
+				return into, true, c.Redirect("/e/"+url.PathEscape(into.Slug)+suffix, http.StatusMovedPermanently)
+			}
+		}
+		return e, false, goneError{}
+	}
+	if !e.Public() {
+		return e, false, directory.ErrNotFound
+	}
+	if e.Slug != slug {
+		return e, true, c.Redirect("/e/"+url.PathEscape(e.Slug)+suffix, http.StatusMovedPermanently)
+	}
+	return e, false, nil
+}
+
+func (s *Server) entryPage(c *fiber.Ctx) error {
+	e, redirected, err := s.bySlug(c, "")
+	if err != nil || redirected {
+		return err
+	}
+	p := s.page(c, e.Name)
+	show := s.presenter(p.Lang)
+	v, err := show.entry(c.UserContext(), &e)
+	if err != nil {
+		return err
+	}
+	p.Title, p.Description = v.Name, v.Summary
+	p.ImageURL = p.Site.PublicURL + "/e/" + url.PathEscape(e.Slug) + "/map.png"
+	v.Map = frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, ImageURL: "/e/" + url.PathEscape(e.Slug) + "/map.png"}
+	for _, credit := range s.Basemap.Info().Attribution {
+		v.Map.Credits = append(v.Map.Credits, frontend.Credit{Name: credit})
+	}
+	if len(e.Sites) > 0 {
+		v.Map.Bounds = padded(orb.MultiPoint(e.Sites).Bound())
+	}
+	v.Back = back(c)
+	if c.Query("fragment") == "1" {
+		return s.render(c, frontend.EntryFragment(p, v))
+	}
+	return s.render(c, frontend.Entry(p, v))
+}
+
+// back is the list that the visitor came from, when it is one of ours.
+func back(c *fiber.Ctx) string {
+	u, err := url.Parse(c.Get(fiber.HeaderReferer))
+	if err != nil || u.Host != string(c.Request().Host()) || u.Path != "/" {
+		return ""
+	}
+	if u.RawQuery == "" {
+		return "/"
+	}
+	return "/?" + u.RawQuery
+}
+
+// byID leads from an entry's immutable id to its page.
+func (s *Server) byID(c *fiber.Ctx) error {
+	e, err := s.public(c, directory.ID(c.Params("id")))
+	if err != nil {
+		return err
+	}
+	return c.Redirect("/e/"+url.PathEscape(e.Slug), http.StatusSeeOther)
+}
+
+// historyPage shows what happened to an entry: what was public, in public fields.
+func (s *Server) historyPage(c *fiber.Ctx) error {
+	e, redirected, err := s.bySlug(c, "/history")
+	if err != nil || redirected {
+		return err
+	}
+	const perPage = 20
+	before := directory.Seq(0)
+	if raw := c.Query("before"); raw != "" {
+		n, err := strconv.ParseInt(raw, 10, 64)
+		if err != nil || n < 1 {
+			return invalidParam("before", directory.CodeInvalid, raw)
+		}
+		before = directory.Seq(n)
+	}
+	changes, err := s.Directory.History(c.UserContext(), e.ID, before, perPage+1)
+	if err != nil {
+		return err
+	}
+	p := s.page(c, e.Name)
+	p.NoIndex = true
+	show := s.presenter(p.Lang)
+	v := frontend.HistoryView{Slug: e.Slug, Name: e.Name}
+	for i := range changes[:min(len(changes), perPage)] {
+		ch := &changes[i]
+		line := frontend.Change{Seq: int64(ch.Seq), At: ch.Time.In(show.zone), Author: authorName(ch.Author), Operation: string(ch.Op), Note: ch.Note, Redacted: ch.Redacted}
+		var prior *directory.Entry
+		if i+1 < len(changes) {
+			prior = &changes[i+1].Entry
+		}
+		// What was written before it was published, or while hidden, stays out of the public history.
+		if !ch.Redacted && ch.Entry.Public() && (prior == nil || prior.Public()) {
+			if prior != nil {
+				for _, f := range directory.Diff(prior, &ch.Entry) {
+					line.Fields = append(line.Fields, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
+				}
+			}
+		} else if !ch.Entry.Public() {
+			line.Note = ""
+		}
+		v.Changes = append(v.Changes, line)
+	}
+	if len(changes) > perPage {
+		v.Older = strconv.FormatInt(int64(changes[perPage-1].Seq), 10)
+	}
+	return s.render(c, frontend.History(p, v))
+}
+
+// authorName is what the public learns of an author: people stay unnamed.
+func authorName(author string) string {
+	for _, prefix := range []string{"account:", "mail:"} {
+		if len(author) >= len(prefix) && author[:len(prefix)] == prefix {
+			return ""
+		}
+	}
+	return author
+}
+
+func (s *Server) aboutPage(c *fiber.Ctx) error {
+	p := s.page(c, frontend.T(s.lang(c)).Text("about.title"))
+	site := s.Site()
+	v := frontend.AboutView{
+		Operator: site.Operator, OperatorHTML: renderMarkdown(site.About), Contact: site.Contact, Address: site.Address,
+		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/",
+	}
+	for _, credit := range s.Sources.List() {
+		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: licenceURL(credit.Licence), Count: credit.Count})
+	}
+	for _, credit := range s.Basemap.Info().Attribution {
+		v.Basemap = append(v.Basemap, frontend.Credit{Name: credit})
+	}
+	return s.render(c, frontend.About(p, v))
+}

@@ -1,0 +1,164 @@
+// Package api is the directory as the network sees it: pages, OGC API Features, feeds, tiles and health.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/taxonomy"
+	"archipel/frontend"
+	"archipel/geo"
+	"archipel/geo/basemap"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Options are the parts that the server composes. All are required but Places, Parts, PublicURL, Log and Now.
+type Options struct {
+	Directory *directory.Directory
+	Index     *geo.Index
+	Relations *directory.Relations
+	Sources   *directory.Sources
+	Taxonomy  *taxonomy.Taxonomy
+	Basemap   *basemap.Stack
+	Places    Places   // what territories are called; nil means nothing is known
+	Parts     []Health // what may be away without stopping the directory
+	Site      func() Site
+	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
+	Version   string
+	DataDir   string
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Places knows territories by their code.
+type Places interface {
+	ZoneName(code, lang string) (string, bool)
+}
+
+// Server answers HTTP requests. Create it with [New].
+type Server struct {
+	Options
+	app     *fiber.App
+	metrics *metrics
+	maps    *pictures
+	tiles   *lru[string, []byte]
+	ready   atomic.Bool
+}
+
+// maxBody is the largest request body, in bytes.
+const maxBody = 1 << 20
+
+// New makes a server; [Server.Serve] starts it.
+func New(o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	maps, err := newPictures(o.Basemap)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000)}
+	s.app = fiber.New(fiber.Config{
+		AppName:               "archipel",
+		DisableStartupMessage: true,
+		Immutable:             true, // strings outlive their request in caches and logs
+		BodyLimit:             maxBody,
+		ReadTimeout:           20 * time.Second,
+		WriteTimeout:          60 * time.Second,
+		IdleTimeout:           90 * time.Second,
+		ReadBufferSize:        16 << 10,
+		ErrorHandler:          s.fail,
+		UnescapePath:          true,
+		StrictRouting:         false,
+	})
+	s.routes()
+	return s, nil
+}
+
+func (s *Server) routes() {
+	app := s.app
+	app.Use(s.observe, s.protect, s.squeeze)
+
+	app.Get("/healthz", s.healthz)
+	app.Get("/readyz", s.readyz)
+	app.Get("/metrics", s.metricsPage)
+
+	app.Get("/static/:name", s.static)
+	app.Get("/robots.txt", s.robots)
+	app.Get("/favicon.ico", s.favicon)
+	app.Get("/manifest.webmanifest", s.manifest)
+
+	app.Get("/", s.home)
+	app.Get("/e/:slug", s.entryPage)
+	app.Get("/e/:slug/history", s.historyPage)
+	app.Get("/e/:slug/map.png", s.entryMap)
+	app.Get("/id/:id", s.byID)
+	app.Get("/about", s.aboutPage)
+	app.Get("/map.png", s.listMap)
+	app.Get("/sitemap.xml", s.sitemap)
+
+	for format := range formats {
+		app.Get("/entries."+format, s.export(format))
+	}
+
+	app.Get("/tiles/entries.json", s.entriesTileJSON)
+	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)
+	app.Get("/tiles/base.json", s.baseTileJSON)
+	app.Get("/tiles/base/:z/:x/:y.:ext", s.baseTile)
+
+	g := app.Group("/api")
+	g.Get("/", s.landing)
+	g.Get("/openapi.json", s.openAPI)
+	g.Get("/conformance", s.conformance)
+	g.Get("/collections", s.collections)
+	g.Get("/collections/:collection", s.collection)
+	g.Get("/collections/:collection/items", s.items)
+	g.Get("/collections/:collection/items/:id", s.item)
+	g.Get("/taxonomy", s.taxonomyJSON)
+
+	app.Use(func(c *fiber.Ctx) error { return fiber.NewError(http.StatusNotFound) })
+}
+
+// Handler gives the fiber application, for mounting further routes before [Server.Serve].
+func (s *Server) Handler() *fiber.App { return s.app }
+
+// SetReady tells /readyz that the directory has caught up.
+func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
+
+// Serve answers on ln until ctx ends; then it accepts no more, lets running requests finish for up to grace, and returns.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, grace time.Duration) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.app.Listener(ln) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	if err := s.app.ShutdownWithTimeout(grace); err != nil {
+		s.Log.Warn("some requests were cut off", "err", err)
+	}
+	return <-failed
+}
+
+// base is the address of this server as visitors see it, without a trailing slash.
+func (s *Server) base(c *fiber.Ctx) string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	return "http://" + string(c.Request().Host())
+}
+
+// lang is the language that the visitor reads.
+func (s *Server) lang(c *fiber.Ctx) string {
+	site := s.Site()
+	return frontend.Negotiate(c.Query("lang"), c.Cookies("lang"), c.Get(fiber.HeaderAcceptLanguage), site.Languages, site.Languages[0])
+}

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"archipel/api"
+	"archipel/directory"
+	"archipel/directory/demo"
+	"archipel/geo"
+	"archipel/geo/basemap"
+)
+
+// stopWithin is how long running requests get when the server is asked to stop.
+const stopWithin = 8 * time.Second
+
+func serve(ctx context.Context, env *environment, args []string) error {
+	set := flags("serve", env)
+	withDemo := set.Bool("demo", false, "fill an empty directory with a fictitious region")
+	c, rest, err := parse(set, env, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("serve takes no argument %q: %w", rest[0], errUsage)
+	}
+	log, err := c.logger(env)
+	if err != nil {
+		return err
+	}
+	// The address is claimed first: a port in use is said before a large directory is loaded.
+	ln, err := net.Listen("tcp", c["listen"])
+	if err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	defer ln.Close()
+	words, err := c.words()
+	if err != nil {
+		return err
+	}
+	stack, err := openBasemap(c["basemap"])
+	if err != nil {
+		return fmt.Errorf("-basemap: %w", err)
+	}
+	store, err := c.store(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			log.Error("closing the store", "err", err)
+		}
+	}()
+
+	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
+	d, err := directory.Open(ctx, directory.Options{
+		Store: store, Views: []directory.View{index, relations, sources}, Rules: rules(words), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	if *withDemo {
+		if err := fillDemo(ctx, d, log); err != nil {
+			return err
+		}
+	}
+	site := &siteCache{store: store, log: log}
+	site.refresh(ctx)
+	server, err := api.New(api.Options{
+		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
+		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
+	})
+	if err != nil {
+		return err
+	}
+
+	running, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { d.Run(running) })
+	wg.Go(func() { site.watch(running) })
+
+	where, _ := filepath.Abs(c["data"])
+	if c["mongo"] != "" {
+		where = "MongoDB, and " + where
+	}
+	address := c["public-url"]
+	if address == "" {
+		address = "http://" + reachable(ln.Addr())
+	}
+	fmt.Fprintf(env.stdout, "Archipel listens on %s\nIts data is in %s\n", address, where)
+	server.SetReady(true)
+	return server.Serve(ctx, ln, stopWithin)
+}
+
+// reachable is an address that a browser on this machine can open.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func openBasemap(path string) (*basemap.Stack, error) {
+	if path == "" {
+		return basemap.NewStack(nil, basemap.Embedded()), nil
+	}
+	file, err := basemap.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return basemap.NewStack(file, basemap.Embedded()), nil
+}
+
+// fillDemo writes the demonstration region into an empty directory, and finishes one that was cut short.
+func fillDemo(ctx context.Context, d *directory.Directory, log *slog.Logger) error {
+	value, rev, err := d.Store().Setting(ctx, api.SiteKey)
+	if err != nil {
+		return err
+	}
+	site, err := api.ParseSite(value)
+	if err != nil {
+		return err
+	}
+	if d.Head() > 0 && !site.Demo {
+		log.Warn("-demo is left aside: the directory is not empty")
+		return nil
+	}
+	if !site.Demo {
+		b, err := json.Marshal(demoSite())
+		if err != nil {
+			return err
+		}
+		if err := d.Store().PutSetting(ctx, api.SiteKey, b, rev); err != nil {
+			return err
+		}
+	}
+	var missing []directory.Entry
+	for _, e := range demo.Entries(time.Now()) {
+		if _, there := d.BySource(e.Source.Key()); !there {
+			missing = append(missing, e)
+		}
+	}
+	outcomes, err := d.Write(ctx, directory.Write{Author: "demo", Batch: "demo", Entries: missing})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	for _, o := range outcomes {
+		if o.Err != nil {
+			return fmt.Errorf("demo: %s: %w", o.Entry.Name, o.Err)
+		}
+	}
+	return nil
+}
+
+func demoSite() api.Site {
+	site := api.DefaultSite()
+	site.Name, site.Territory, site.Demo = "Archipel de démonstration", "la Loire et Saint-Étienne", true
+	site.Tagline = "Une région inventée, pour essayer : ni les lieux ni les personnes n'existent."
+	return site
+}
+
+// siteCache keeps what the operator says of the instance, read from the store every two seconds.
+type siteCache struct {
+	store directory.Store
+	log   *slog.Logger
+	mu    sync.RWMutex
+	site  api.Site
+}
+
+func (s *siteCache) get() api.Site {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.site
+}
+
+func (s *siteCache) refresh(ctx context.Context) {
+	value, _, err := s.store.Setting(ctx, api.SiteKey)
+	if err != nil {
+		if s.get().Name == "" {
+			s.set(api.DefaultSite())
+		}
+		return
+	}
+	site, err := api.ParseSite(value)
+	if err != nil {
+		s.log.Error("the site's settings cannot be read", "err", err)
+	}
+	s.set(site)
+}
+
+func (s *siteCache) set(site api.Site) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.site = site
+}
+
+func (s *siteCache) watch(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.refresh(ctx)
+		}
+	}
+}
+
+// siteCommand shows the site's settings, or changes some of them.
+func siteCommand(ctx context.Context, env *environment, args []string) error {
+	set := flags("site", env)
+	c, rest, err := parse(set, env, args)
+	if err != nil {
+		return err
+	}
+	store, err := c.store(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	value, rev, err := store.Setting(ctx, api.SiteKey)
+	if err != nil {
+		return err
+	}
+	site, err := api.ParseSite(value)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		if err := site.Change(rest); err != nil {
+			return err
+		}
+		b, err := json.Marshal(site)
+		if err != nil {
+			return err
+		}
+		if err := store.PutSetting(ctx, api.SiteKey, b, rev); err != nil {
+			return err
+		}
+	}
+	out, err := json.MarshalIndent(site, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.stdout, string(out))
+	return err
+}
+
+// health asks the server of the same configuration whether it is ready, for a container's health check.
+func health(ctx context.Context, env *environment, args []string) error {
+	c, _, err := parse(flags("health", env), env, args)
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(c["listen"])
+	if err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return errors.New("not ready: " + strings.ToLower(http.StatusText(res.StatusCode)))
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/transfer"
+)
+
+// openDirectory opens the directory of the options for a command that is done soon: no views, no followers.
+func openDirectory(ctx context.Context, c config, env *environment) (*directory.Directory, func() error, error) {
+	log, err := c.logger(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	words, err := c.words()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := c.store(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := directory.Open(ctx, directory.Options{Store: store, Rules: rules(words), Log: log})
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	return d, store.Close, nil
+}
+
+func importFile(ctx context.Context, env *environment, args []string) (err error) {
+	set := flags("import", env)
+	o := transfer.ImportOptions{}
+	set.StringVar(&o.Source, "source", "", "name of the data set; with a record's id it finds the entry again in later imports")
+	set.StringVar(&o.SourceURL, "source-url", "", "where the data set is published")
+	set.StringVar(&o.Licence, "licence", "", "SPDX identifier, for rows that name none, like etalab-2.0 or ODbL-1.0")
+	set.StringVar(&o.Lang, "lang", "fr", "language, for rows that name none")
+	kind := set.String("kind", "", "organisation, place, initiative or event, for rows that name none")
+	status := set.String("status", "", "published (the default), pending or draft, of new entries")
+	mapping := set.String("mapping", "", "TOML file that says which column fills which field")
+	set.StringVar(&o.Timezone, "timezone", "Europe/Paris", "of dates without an offset")
+	set.BoolVar(&o.DryRun, "dry-run", false, "write nothing, show the first entries as they would be")
+	set.BoolVar(&o.KeepUnused, "keep-unused", false, "keep columns that fill no field as further facts")
+	set.BoolVar(&o.FixSwapped, "fix-swapped", false, "exchange coordinates that look swapped, instead of refusing the row")
+	set.BoolVar(&o.NeedPosition, "need-position", false, "leave out rows without a position")
+	undo := set.String("undo", "", "take back the import with this batch name")
+	asJSON := set.Bool("json", false, "print the report as JSON")
+	c, rest, err := parse(set, env, args)
+	if err != nil {
+		return err
+	}
+	if *undo == "" && len(rest) != 1 || *undo != "" && len(rest) != 0 {
+		return fmt.Errorf("import wants one FILE, or -undo BATCH: %w", errUsage)
+	}
+	o.Kind, o.Status = directory.Kind(*kind), directory.Status(*status)
+	if *mapping != "" {
+		if o.Mapping, err = readMapping(*mapping); err != nil {
+			return err
+		}
+	}
+	words, err := c.words()
+	if err != nil {
+		return err
+	}
+	o.Categories, o.Rules = words, rules(words)()
+	d, done, err := openDirectory(ctx, c, env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+
+	var report any
+	if *undo != "" {
+		report, err = transfer.Undo(ctx, d, *undo)
+	} else {
+		report, err = importFrom(ctx, d, rest[0], o, env.stderr)
+	}
+	return errors.Join(err, printReport(env.stdout, report, *asJSON))
+}
+
+func printReport(w io.Writer, report any, asJSON bool) error {
+	if asJSON {
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(report)
+	}
+	if r, ok := report.(io.WriterTo); ok {
+		_, err := r.WriteTo(w)
+		return err
+	}
+	_, err := fmt.Fprint(w, report)
+	return err
+}
+
+func readMapping(path string) (*transfer.Mapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("-mapping: %w", err)
+	}
+	defer f.Close()
+	m, err := transfer.ReadMapping(f)
+	if err != nil {
+		return nil, fmt.Errorf("-mapping %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// importFrom imports one file, with a progress line on terminals.
+func importFrom(ctx context.Context, d *directory.Directory, path string, o transfer.ImportOptions, stderr io.Writer) (*transfer.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder", path)
+	}
+	o.Size = info.Size()
+	if o.Source == "" {
+		o.Source = filepath.Base(path)
+	}
+	if terminal(stderr) {
+		var last time.Time
+		o.Progress = func(p transfer.Progress) {
+			if time.Since(last) < 100*time.Millisecond {
+				return
+			}
+			last = time.Now()
+			fmt.Fprintf(stderr, "\r%s %d rows", bar(p), p.Rows)
+		}
+		defer fmt.Fprint(stderr, "\r\033[K")
+	}
+	return transfer.Import(ctx, d, f, o)
+}
+
+func bar(p transfer.Progress) string {
+	if p.Total <= 0 {
+		return ""
+	}
+	const width = 30
+	done := int(min(p.Bytes, p.Total) * width / p.Total)
+	return "[" + strings.Repeat("=", done) + strings.Repeat(" ", width-done) + "]"
+}
+
+// terminal reports whether somebody watches.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
