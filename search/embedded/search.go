@@ -1,0 +1,390 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/blevesearch/bleve/v2/index/scorch"
+	"github.com/paulmach/orb"
+
+	"archipel/directory"
+	"archipel/search"
+)
+
+var (
+	everyField = []search.Field{search.InName, search.InCategory, search.InPlace, search.InText}
+	titleField = []search.Field{search.InName, search.InPlace}
+)
+
+// scored is a row that words found.
+type scored struct {
+	ord  uint32
+	text float32
+	seg  int32 // where its document is, -1 when words were not asked for
+	doc  uint32
+}
+
+// view is what one query sees: the columns, held for reading, and the snapshot of the index.
+type view struct {
+	g    *generation
+	snap *scorch.IndexSnapshot
+	c    *columns
+}
+
+// with calls fn with the index as it stands. Damage that shows is repaired in the background.
+func (x *Index) with(ctx context.Context, fn func(v *view) error) (err error) {
+	err = x.use(func(g *generation) (err error) {
+		defer func() {
+			if r := recover(); r != nil { // the readers of segments panic on damaged files
+				err = fmt.Errorf("search index: %v: %w", r, directory.ErrCorrupt)
+			}
+		}()
+		snap, err := g.snapshot()
+		if err != nil {
+			return fmt.Errorf("search index: %w: %w", directory.ErrCorrupt, err)
+		}
+		defer snap.Close()
+		g.mu.RLock()
+		defer g.mu.RUnlock()
+		if !x.ready.Load() && g.cols.live == 0 {
+			return errFilling
+		}
+		return fn(&view{g, snap, g.cols})
+	})
+	var invalid directory.Invalid
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, search.ErrUnavailable), errors.As(err, &invalid):
+		return err
+	}
+	x.damaged(err)
+	return errors.Join(search.ErrUnavailable, err)
+}
+
+// text is what the words of a query found.
+type text struct {
+	words  []search.Word
+	asked  bool // there were words; all rows otherwise
+	rows   []scored
+	match  *match
+	answer *answer
+}
+
+// find looks words up in fields.
+func (v *view) find(ctx context.Context, words []search.Word, fields []search.Field, relax bool) (*text, error) {
+	t := &text{words: words, asked: len(words) > 0}
+	if !t.asked {
+		return t, nil
+	}
+	m, err := newMatch(ctx, v.snap, words, fields)
+	if err != nil {
+		return nil, err
+	}
+	a, err := m.answer(relax)
+	if err != nil {
+		return nil, err
+	}
+	t.match, t.answer = m, a
+	n := uint64(0)
+	for _, docs := range a.found {
+		n += docs.GetCardinality()
+	}
+	t.rows = make([]scored, 0, n)
+	for si, s := range m.segs {
+		if a.found[si].IsEmpty() {
+			continue
+		}
+		ords, err := v.g.rowsOf(s.seg)
+		if err != nil {
+			return nil, err
+		}
+		m.score(a, si, func(doc uint32, worth float32) {
+			if o := ords[doc]; o != noOrd {
+				t.rows = append(t.rows, scored{o, worth, int32(si), doc})
+			}
+		})
+	}
+	return t, nil
+}
+
+// each calls fn for every row that the words found, or for every row.
+func (v *view) each(t *text, fn func(s scored, r *row)) {
+	if t.asked {
+		for _, s := range t.rows {
+			fn(s, &v.c.rows[s.ord])
+		}
+		return
+	}
+	for o := range v.c.rows {
+		fn(scored{ord: uint32(o), seg: -1}, &v.c.rows[o])
+	}
+}
+
+// Search answers q.
+func (x *Index) Search(ctx context.Context, q search.Query) (res *search.Result, err error) {
+	q, err = q.Checked()
+	if err != nil {
+		return nil, err
+	}
+	after, err := parseKey(&q)
+	if err != nil {
+		return nil, err
+	}
+	err = x.with(ctx, func(v *view) error {
+		t, err := v.find(ctx, search.Words(q.Text, q.Lang), everyField, true)
+		if err != nil {
+			return err
+		}
+		res, err = v.answer(ctx, &q, t, after, x.opt.Now())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key, now time.Time) (*search.Result, error) {
+	res := &search.Result{Hits: []search.Hit{}}
+	res.Area, res.Measured = q.Middle()
+	f := v.c.filter(q)
+	order := newOrder(q, t, now)
+	top := newTop(q.Limit+1, after)
+	var tally *tally
+	if q.Facets {
+		tally = newTally(v.c, f, t)
+	}
+	unasked := !t.asked && !q.Facets && f.none()
+	v.each(t, func(s scored, r *row) {
+		if unasked {
+			if !r.live {
+				return
+			}
+		} else {
+			pass, ok := f.test(r)
+			if !ok {
+				return
+			}
+			if tally != nil {
+				tally.add(r, pass)
+			}
+			if pass != passAll {
+				return
+			}
+		}
+		res.Total++
+		top.offer(order.of(v.c, s, r), s, r)
+	})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	best := top.sorted()
+	if len(best) > q.Limit {
+		best = best[:q.Limit]
+		res.Next = best[q.Limit-1].key.token(q)
+	}
+	var show *shower
+	if t.asked {
+		fixes := t.match.corrections(t.answer)
+		res.Spelling = spelling(q.Text, t.words, fixes)
+		for i, w := range t.words {
+			if t.answer.dropped[i] {
+				res.Dropped = append(res.Dropped, q.Text[w.Start:w.End])
+			}
+		}
+		show = newShower(t, fixes)
+	}
+	for _, c := range best {
+		res.Hits = append(res.Hits, v.hit(q, c, show))
+	}
+	if tally != nil {
+		res.Facets = tally.facets()
+	}
+	if res.Total == 0 {
+		v.offer(q, t, res, now, show)
+	}
+	return res, nil
+}
+
+func (v *view) hit(q *search.Query, c candidate, show *shower) search.Hit {
+	r := &v.c.rows[c.s.ord]
+	h := search.Hit{ID: r.id, Score: float64(c.s.text), Distance: -1}
+	if mid, ok := q.Middle(); ok {
+		h.Distance = search.Distance(mid, r.positions(nil))
+	}
+	if q.Highlight && show != nil && c.s.seg >= 0 {
+		if d, err := stored(show.t.match.segs[c.s.seg].seg, uint64(c.s.doc)); err == nil {
+			h.Excerpts = d.Excerpts(show.matcher)
+		}
+	}
+	return h
+}
+
+// offer adds to an empty result what would not be empty.
+func (v *view) offer(q *search.Query, t *text, res *search.Result, now time.Time, show *shower) {
+	for name, less := range q.Without() {
+		f := v.c.filter(&less)
+		n := 0
+		v.each(t, func(_ scored, r *row) {
+			if pass, ok := f.test(r); ok && pass == passAll {
+				n++
+			}
+		})
+		if n > 0 {
+			res.Without = append(res.Without, search.Fewer{Filter: name, Total: n})
+		}
+	}
+	search.SortFewer(res.Without)
+	mid, ok := q.Middle()
+	if !ok || !q.InArea() {
+		return
+	}
+	wide := q.WithoutArea()
+	wide.Near, wide.Sort, wide.After = &mid, search.Nearness, ""
+	f := v.c.filter(&wide)
+	order := newOrder(&wide, t, now)
+	top := newTop(search.NearestN, nil)
+	v.each(t, func(s scored, r *row) {
+		if !r.sites.any {
+			return
+		}
+		if pass, ok := f.test(r); ok && pass == passAll {
+			top.offer(order.of(v.c, s, r), s, r)
+		}
+	})
+	for _, c := range top.sorted() {
+		res.Outside = append(res.Outside, v.hit(&wide, c, show))
+	}
+}
+
+// spelling puts corrections into what was typed, or returns "" when there are none.
+func spelling(typed string, words []search.Word, fixes []string) string {
+	var b strings.Builder
+	at, changed := 0, false
+	for i := 0; i < len(words); i++ {
+		if fixes[i] == "" {
+			continue
+		}
+		end := i
+		if i+1 < len(words) && fixes[i+1] == fixes[i] { // two words that should be one
+			end = i + 1
+		}
+		b.WriteString(typed[at:words[i].Start])
+		b.WriteString(fixes[i])
+		at, changed = words[end].End, true
+		i = end
+	}
+	if !changed {
+		return ""
+	}
+	b.WriteString(typed[at:])
+	return strings.TrimSpace(b.String())
+}
+
+// IDs returns every entry that matches q.
+func (x *Index) IDs(ctx context.Context, q search.Query) (ids []directory.ID, err error) {
+	q.Limit, q.After = 0, ""
+	if q, err = q.Checked(); err != nil {
+		return nil, err
+	}
+	err = x.with(ctx, func(v *view) error {
+		t, err := v.find(ctx, search.Words(q.Text, q.Lang), everyField, true)
+		if err != nil {
+			return err
+		}
+		f := v.c.filter(&q)
+		ids = make([]directory.ID, 0, max(len(t.rows), 64))
+		v.each(t, func(_ scored, r *row) {
+			if pass, ok := f.test(r); ok && pass == passAll {
+				ids = append(ids, r.id)
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// order gives rows the number they are sorted by, the smallest first.
+type order struct {
+	by   search.Sort
+	mid  orb.Point
+	near bool
+	from time.Time
+	text string // search.Key of the words, for names that are just that
+	t    *text
+	buf  []orb.Point
+}
+
+func newOrder(q *search.Query, t *text, now time.Time) *order {
+	o := &order{by: q.Sort, from: q.From, t: t}
+	o.mid, o.near = q.Middle()
+	o.near = o.near && (q.Sort == search.Nearness || q.Near != nil)
+	if o.from.IsZero() {
+		o.from = now
+	}
+	if t.asked {
+		o.text = search.Key(q.Text)
+	} else if o.by == search.Relevance {
+		o.by = search.Name
+	}
+	return o
+}
+
+const (
+	nowhere = 1e12 // metres: entries without a position
+	undated = 1e12 // seconds: entries that do not happen
+)
+
+func (o *order) of(c *columns, s scored, r *row) float64 {
+	switch o.by {
+	case search.Relevance:
+		return -float64(s.text) - o.bonus(c, r)
+	case search.Nearness:
+		o.buf = r.positions(o.buf)
+		if d := search.Distance(o.mid, o.buf); d >= 0 {
+			return d
+		}
+		return nowhere
+	case search.Date:
+		if at, ok := search.Next(r.schedule(), o.from, time.Time{}); ok {
+			return float64(at.Unix())
+		}
+		return undated - float64(r.upd)*1e-1
+	}
+	return 0
+}
+
+// bonus is for names that are what was typed, begin with it, or hold it in one piece, and for what is near.
+func (o *order) bonus(c *columns, r *row) float64 {
+	b := 0.0
+	if i := strings.Index(r.key, o.text); i >= 0 && o.text != "" {
+		begins := i == 0 || r.key[i-1] == ' '
+		ends := i+len(o.text) == len(r.key) || r.key[i+len(o.text)] == ' '
+		switch {
+		case len(r.key) == len(o.text):
+			b += 10
+		case i == 0 && ends:
+			b += 4
+		case begins && ends:
+			b += 2
+		case begins:
+			b++
+		}
+		b += 2 * float64(len(o.text)) / float64(len(r.key)+len(o.text))
+	}
+	if o.near {
+		o.buf = r.positions(o.buf)
+		if d := search.Distance(o.mid, o.buf); d >= 0 {
+			b += 3 / (1 + d/10_000)
+		}
+	}
+	return b
+}
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }

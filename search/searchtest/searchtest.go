@@ -1,0 +1,53 @@
+package searchtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"archipel/directory"
+	"archipel/search"
+)
+
+// Opened is an index under test. Opening again with the same place continues with what is there.
+type Opened struct {
+	Index search.Index
+	// Lose destroys what the index has stored, as after the loss of a disk. The index is closed.
+	Lose func()
+}
+
+// Open opens an index at a place (a new place is empty) that fills itself from a source.
+type Open func(t *testing.T, place string, src search.Source, b search.Builder) Opened
+
+// Run holds what open returns to the promises of [search.Index].
+func Run(t *testing.T, open Open) {
+	builder := search.Builder{Taxonomy: Taxonomy{}, Zoner: Zoner{}}
+	log := NewLog("a")
+	changes := log.Put(Fixture()...)
+	o := open(t, "fixture", log, builder)
+	x := o.Index
+	if err := x.Consume(context.Background(), changes); err != nil {
+		t.Fatalf("consume: %v", err)
+	}
+	waitReady(t, x, directory.Seq(len(changes)))
+	t.Run("Expectations", func(t *testing.T) { testExpectations(t, x) })
+	if err := x.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// waitReady waits until x has come to a Seq.
+func waitReady(t *testing.T, x search.Index, at directory.Seq) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		st := x.Status(context.Background())
+		if st.Err == nil && !st.Rebuilding && st.At >= at {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("index is not ready: %+v, want at %d", st, at)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
