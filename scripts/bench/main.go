@@ -1,0 +1,27 @@
+// Command bench makes the data and takes the figures of run.sh.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run dispatches on the first argument. A further benchmark adds its own.
+func run(args []string) error {
+	commands := map[string]func(args []string) error{
+		"points": writePoints, // N POINTS TILES: the files that both sides read
+		"index":  benchIndex,  // POINTS TILES: figures of geo.Index as JSON
+		"table":  table,       // N OURS THEIRS: the comparison
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		return fmt.Errorf("usage: bench points|index|table ...; see run.sh")
+	}
+	return commands[args[0]](args[1:])
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Measures what Archipel promises to be fast at and prints Markdown tables. Exits with 1 when a promise is not kept.
+#
+#   scripts/bench/run.sh                    # clusters at 100,000 and 1,000,000 points against npm supercluster
+#   SIZES=100000 scripts/bench/run.sh       # only these sizes
+#
+# Needs Go, and Node with npm, which installs supercluster into a temporary folder.
+set -eu
+cd "$(dirname "$0")"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+(cd ../.. && go build -o "$tmp/bench" ./scripts/bench)
+cp supercluster.mjs "$tmp/"
+(cd "$tmp" && npm init -y >/dev/null 2>&1 && npm install --silent --no-audit --no-fund supercluster@9.1.0 vt-pbf@3.1.3 >/dev/null 2>&1)
+
+failed=0
+for n in ${SIZES:-100000 1000000}; do
+	"$tmp/bench" points "$n" "$tmp/points.tsv" "$tmp/tiles.tsv"
+	"$tmp/bench" index "$tmp/points.tsv" "$tmp/tiles.tsv" >"$tmp/ours.json"
+	(cd "$tmp" && node --expose-gc --max-old-space-size=8192 supercluster.mjs points.tsv tiles.tsv) >"$tmp/theirs.json"
+	"$tmp/bench" table "$n" "$tmp/ours.json" "$tmp/theirs.json" || failed=1
+done
+exit $failed
