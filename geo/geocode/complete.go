@@ -57,12 +57,16 @@ type candidate struct {
 	name  int32 // that matched, or -1
 }
 
-func (g *Gazetteer) complete(q Query) []Place {
+// complete answers a valid query that has a text.
+func (g *Gazetteer) complete(q Query) []Place { return g.lookup(q).places() }
+
+// lookup finds the best places and zones for a valid query that has a text.
+func (g *Gazetteer) lookup(q Query) *lookup {
+	l := &lookup{g: g, q: &q, limit: q.Limit}
 	folded := gazdata.Fold(q.Text)
 	if folded == "" || len(folded) > maxFolded {
-		return nil
+		return l
 	}
-	l := &lookup{g: g, q: &q, limit: q.Limit}
 	for _, c := range q.Countries {
 		z, ok := g.zones[c]
 		if to, alias := zoneAliases[c]; alias && !ok {
@@ -73,7 +77,7 @@ func (g *Gazetteer) complete(q Query) []Place {
 		}
 	}
 	if len(q.Countries) > 0 && len(l.countries) == 0 {
-		return nil
+		return l
 	}
 	l.codes(folded)
 	readings := g.readings(folded)
@@ -85,9 +89,14 @@ func (g *Gazetteer) complete(q Query) []Place {
 			l.typos(r)
 		}
 	}
+	return l
+}
+
+// places describes the best.
+func (l *lookup) places() []Place {
 	places := make([]Place, 0, len(l.best))
 	for _, c := range l.best {
-		places = append(places, g.ownerPlace(c.owner, int(c.name), q.Language))
+		places = append(places, l.g.ownerPlace(c.owner, int(c.name), l.q.Language))
 	}
 	return places
 }
@@ -174,9 +183,11 @@ func (l *lookup) codes(folded string) {
 	g := l.g
 	upper := strings.ToUpper(folded)
 	if z, ok := g.numbers[upper]; ok {
+		l.exact = true
 		l.offer(uint32(g.d.Places()+z), -1, scoreCode)
 	}
 	if owner, ok := g.zoneOwner(ZoneCode(strings.ReplaceAll(upper, " ", "-"))); ok && len(upper) > 2 {
+		l.exact = true
 		l.offer(owner, -1, scoreCode)
 	}
 	if len(upper) == 5 {
@@ -193,6 +204,7 @@ func (l *lookup) codes(folded string) {
 		score = scorePost
 	}
 	for _, k := range g.d.PostOrder[l.postIndex(lo):l.postIndex(hi)] {
+		l.exact = l.exact || score == scorePost
 		l.offer(g.d.PostPlace[k], -1, score)
 	}
 }
@@ -247,7 +259,7 @@ func (l *lookup) offerRange(lo, hi, length int, r reading, extra float32) {
 		default:
 			score = pick(whole, scoreOther, scoreOtherOpen)
 		}
-		if whole && score >= scoreAbroad && extra >= 0 {
+		if whole && extra >= 0 && score != scoreWordExact {
 			l.exact = true
 			if owner >= n && d.Zones[owner-n].Number != "75" { // Paris is a commune first
 				score += scoreZone
