@@ -191,7 +191,7 @@ func card(p Page, l *Localizer, c Card) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if c.HasDistance {
+		if c.Distance >= 0 {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<span class=\"sep\"></span> <span class=\"distance\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -16,12 +16,12 @@ func backURL(v EntryView) string {
 
 // entryImage is the static map of an entry, wide for the map's column and flat within the text.
 func entryImage(v EntryView, width int) string {
-	if v.Map.ImageURL != "" {
-		return v.Map.ImageURL
-	}
 	height := width
 	if width < 720 {
 		height = width * 2 / 3
+	}
+	if v.Map.ImageURL != "" {
+		return withParam(withParam(v.Map.ImageURL, "h", fmt.Sprint(height)), "w", fmt.Sprint(width))
 	}
 	return EntryMapURL(v.Slug, width, height)
 }

@@ -49,6 +49,15 @@ func ExportURL(q Query, format string) string {
 	return q.URL("/entries." + format)
 }
 
+// withParam is a URL of ours with one more parameter.
+func withParam(u, key, value string) string {
+	sep := "?"
+	if strings.Contains(u, "?") {
+		sep = "&"
+	}
+	return u + sep + url.Values{key: {value}}.Encode()
+}
+
 // activeFilter is something that narrows the list, and the list without it.
 type activeFilter struct{ Label, URL string }
 

@@ -97,9 +97,8 @@ type Card struct {
 	Kind        string // organisation, place, initiative or event
 	Category    Category
 	Town        string
-	Distance    float64 // metres from the point asked for; shown when HasDistance
-	HasDistance bool
-	Summary     string // plain text
+	Distance    float64 // metres from the point asked for; negative when there is none
+	Summary     string  // plain text
 	Position    *Position
 	Number      int    // on the static map and on paper, from 1; 0 for an entry without position
 	Origin      string // name of the island it is mirrored from; empty when ours

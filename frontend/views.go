@@ -79,7 +79,7 @@ func sorts(v HomeView) []string {
 }
 
 // knownSorts are those with a word in the locales.
-var knownSorts = []string{"relevance", "distance", "name", "updated", "date"}
+var knownSorts = []string{"relevance", "distance", "name", "updated", "start"}
 
 func currentSort(v HomeView) string {
 	if list := sorts(v); v.Query.Sort == "" && len(list) > 0 {
