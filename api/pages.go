@@ -195,13 +195,13 @@ func (s *Server) area(r *request) Bounds {
 		return *r.query.BBox
 	}
 	now := s.Index.Snapshot()
-	if b, ok, err := now.Bounds(r.filter); err == nil && ok {
+	if b, ok, err := now.Core(r.filter); err == nil && ok {
 		return padded(b)
 	}
 	if b := s.Site().Bounds; b != nil {
 		return *b
 	}
-	if b, ok, err := now.Bounds(geo.Filter{}); err == nil && ok {
+	if b, ok, err := now.Core(geo.Filter{}); err == nil && ok {
 		return padded(b)
 	}
 	return Bounds{West: -5.5, South: 41, East: 10, North: 51.5}
