@@ -78,6 +78,7 @@ var words = map[target]string{
 	"sourceName":   "sourcename source origine provenance",
 	"sourceUrl":    "sourceurl urlsource",
 	"checked":      "checked verifie dateverification checkedat verifiedat",
+	"aliases":      "aliases",
 	"created":      "created",
 	"updated":      "updated",
 	"version":      "version",

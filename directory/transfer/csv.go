@@ -70,7 +70,7 @@ func (r *csvReader) read() (fields [][]byte, line int, err error) {
 	for {
 		line = r.line
 		fields, err = r.record()
-		if err == nil && len(fields) == 1 && len(fields[0]) == 0 && len(bytes.TrimSpace(r.raw)) == 0 {
+		if err == nil && len(fields) == 1 && len(bytes.TrimSpace(r.raw)) == 0 {
 			continue // an empty line
 		}
 		return fields, line, err

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -399,9 +400,8 @@ func sites(g orb.Geometry) (points []orb.Point, reduced bool, err error) {
 
 // lineReader reads lines of at most maxFeature bytes; a longer one is skipped.
 type lineReader struct {
-	r interface {
-		ReadSlice(delim byte) ([]byte, error)
-	}
+	r      *bufio.Reader
+	whole  bool // a last line without a line break is an error: io.ErrUnexpectedEOF
 	number int
 	done   bool
 }
@@ -427,7 +427,10 @@ func (l *lineReader) next() (line []byte, number int, err error) {
 			if len(line) == 0 && !huge {
 				return nil, l.number, io.EOF
 			}
-		case err.Error() == "bufio: buffer full":
+			if l.whole {
+				return nil, l.number, io.ErrUnexpectedEOF
+			}
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		default:
 			return nil, l.number, err

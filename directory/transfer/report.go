@@ -25,26 +25,25 @@ type Issue struct {
 
 // Codes of issues, besides those of [directory.Problem].
 const (
-	CodeQuotes       = "quotes"        // a quote is not closed
-	CodeRagged       = "ragged"        // not as many fields as the header
-	CodeEncoding     = "encoding"      // the bytes are not text in the file's encoding
-	CodeNUL          = "nul"           // a NUL byte
-	CodeDuplicate    = "duplicate"     // the file has this record already
-	CodeSyntax       = "syntax"        // broken JSON
-	CodeRemovedHere  = "removed_here"  // somebody removed the entry in this directory
-	CodeForeign      = "foreign"       // the entry belongs to another instance
-	CodeConflict     = "conflict"      // somebody kept changing the entry meanwhile
-	CodeNoPosition   = "no_position"   // neither coordinates nor an address that was found
-	CodeNullIsland   = "null_island"   // coordinates 0, 0 were taken as missing
-	CodeDropped      = "dropped"       // a value was left out, the row was imported
-	CodeAltered      = "altered"       // a value was changed to fit
-	CodeKeptLocal    = "kept_local"    // edited here since the source last changed it: stays as it is
-	CodeOverwritten  = "overwritten"   // edited here, and now changed by the source: the source's value stands
-	CodeApproximate  = "approximate"   // found at town level only
-	CodeReduced      = "reduced"       // a line or an area became its centre
-	CodeMojibake     = "mojibake"      // text that was decoded wrongly before it came here
-	CodeLostRelation = "lost_relation" // a relation to an entry that is not here
-	CodeLocator      = "locator"       // positions could not be looked for
+	CodeQuotes      = "quotes"       // a quote is not closed
+	CodeRagged      = "ragged"       // not as many fields as the header
+	CodeEncoding    = "encoding"     // the bytes are not text in the file's encoding
+	CodeNUL         = "nul"          // a NUL byte
+	CodeDuplicate   = "duplicate"    // the file has this record already
+	CodeSyntax      = "syntax"       // broken JSON
+	CodeRemovedHere = "removed_here" // somebody removed the entry in this directory
+	CodeForeign     = "foreign"      // the entry belongs to another instance
+	CodeConflict    = "conflict"     // somebody kept changing the entry meanwhile
+	CodeNoPosition  = "no_position"  // neither coordinates nor an address that was found
+	CodeNullIsland  = "null_island"  // coordinates 0, 0 were taken as missing
+	CodeDropped     = "dropped"      // a value was left out, the row was imported
+	CodeAltered     = "altered"      // a value was changed to fit
+	CodeKeptLocal   = "kept_local"   // edited here since the source last changed it: stays as it is
+	CodeOverwritten = "overwritten"  // edited here, and now changed by the source: the source's value stands
+	CodeApproximate = "approximate"  // found at town level only
+	CodeReduced     = "reduced"      // a line or an area became its centre
+	CodeMojibake    = "mojibake"     // text that was decoded wrongly before it came here
+	CodeLocator     = "locator"      // positions could not be looked for
 )
 
 // maxIssues is how many issues of each sort a report keeps; it counts all of them.

@@ -13,7 +13,10 @@ import (
 func (b *builder) contacts(p *parts) error {
 	e := &p.entry
 	c := directory.Contact{Name: p.one["contact"], Email: strings.TrimPrefix(p.one["email"], "mailto:"), Phone: phone(p.one["phone"])}
-	if v := c.Email; v != "" {
+	if b.own {
+		c.Phone, c.Website = p.one["phone"], p.one["website"]
+	}
+	if v := c.Email; v != "" && !b.own {
 		if found := mailbox.FindString(v); found != v {
 			c.Email = found
 			if found == "" {
@@ -23,7 +26,7 @@ func (b *builder) contacts(p *parts) error {
 			}
 		}
 	}
-	if v := p.one["website"]; v != "" {
+	if v := p.one["website"]; v != "" && !b.own {
 		found := webAddresses(v)
 		switch {
 		case len(found) > 0:
@@ -243,6 +246,9 @@ func (b *builder) when(p *parts) error {
 	if end != "" {
 		if v.End, endDay, err = moment(join(end, p.one["endTime"]), zone); err != nil {
 			return &refused{"end", directory.CodeInvalid, end, "is no date"}
+		}
+		if v.End.Before(v.Start) {
+			return &refused{"end", directory.CodeOrder, end, "comes before the start"}
 		}
 		if endDay { // people name the last day; an end is exclusive
 			v.End = v.End.AddDate(0, 0, 1)

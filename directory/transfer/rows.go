@@ -99,6 +99,10 @@ func (s *csvRows) columns() []Column { return s.cols }
 
 func (s *csvRows) next() (*row, error) {
 	fields, line, err := s.r.read()
+	for err == nil && blank(fields) { // spreadsheets leave many behind the last record
+		s.number++
+		fields, line, err = s.r.read()
+	}
 	if err == io.EOF {
 		return nil, err
 	}
@@ -139,4 +143,13 @@ func (s *csvRows) next() (*row, error) {
 		r.idParts = append(r.idParts, strings.TrimSpace(r.cells[i].value))
 	}
 	return r, nil
+}
+
+func blank(fields [][]byte) bool {
+	for _, f := range fields {
+		if len(bytes.TrimSpace(f)) > 0 {
+			return false
+		}
+	}
+	return true
 }

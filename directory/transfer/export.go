@@ -1,0 +1,162 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"archipel/directory"
+)
+
+// Writer writes entries to a file as they come. Close ends the file; it does not close what lies below.
+type Writer interface {
+	Write(*directory.Entry) error
+	Close() error
+}
+
+// SchemaTypes gives the schema.org type of a category, for an entry of that kind.
+type SchemaTypes interface {
+	SchemaType(category string, kind directory.Kind) string
+}
+
+// ExportOptions say what an export has besides the entries. Each format takes what it has a place for.
+type ExportOptions struct {
+	Title   string                             // of the file
+	ID      string                             // of an Atom feed, an IRI that never changes; empty: Self
+	Self    string                             // URL of the file
+	Home    string                             // URL of the page that shows the same
+	Lang    string                             // BCP 47, of the title and of labels
+	Updated time.Time                          // when the newest entry changed; zero: now
+	Page    func(*directory.Entry) string      // URL of an entry's page; nil: none
+	Label   func(category, lang string) string // name of a category; nil: its id
+	Types   SchemaTypes                        // nil: by kind alone
+	Members map[string]any                     // further members of a FeatureCollection
+
+	Separator rune // of CSV; 0: comma
+	BOM       bool // begin CSV with a byte order mark, for spreadsheets that need it
+}
+
+func (o *ExportOptions) page(e *directory.Entry) string {
+	if o.Page == nil {
+		return ""
+	}
+	return o.Page(e)
+}
+
+func (o *ExportOptions) label(category string) string {
+	if o.Label != nil {
+		if s := o.Label(category, o.Lang); s != "" {
+			return s
+		}
+	}
+	return category
+}
+
+// Export writes every public entry for which keep is true (nil: all), by ascending ID, and closes w. It returns how
+// many there were.
+func Export(ctx context.Context, d *directory.Directory, w Writer, keep func(*directory.Entry) bool) (int, error) {
+	n := 0
+	err := d.Scan(ctx, func(entries []directory.Entry) error {
+		for i := range entries {
+			e := &entries[i]
+			if !e.Public() || keep != nil && !keep(e) {
+				continue
+			}
+			if err := w.Write(e); err != nil {
+				return err
+			}
+			n++
+		}
+		return ctx.Err()
+	})
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return n, fmt.Errorf("export: %w", err)
+	}
+	return n, nil
+}
+
+// jsonList writes JSON documents of the form {members..., name: [items...]}.
+type jsonList struct {
+	w     *bufio.Writer
+	head  map[string]any
+	order []string // members in order
+	name  string
+	n     int
+	begun bool
+	err   error
+}
+
+func (l *jsonList) begin() {
+	if l.begun || l.err != nil {
+		return
+	}
+	l.begun = true
+	l.w.WriteByte('{')
+	for _, name := range l.order {
+		key, err := json.Marshal(name)
+		if err != nil {
+			l.err = err
+			return
+		}
+		v, err := json.Marshal(l.head[name])
+		if err != nil {
+			l.err = err
+			return
+		}
+		l.w.Write(key)
+		l.w.WriteByte(':')
+		l.w.Write(v)
+		l.w.WriteByte(',')
+	}
+	fmt.Fprintf(l.w, "%q:[", l.name)
+}
+
+func (l *jsonList) item(v any) error {
+	l.begin()
+	if l.err != nil {
+		return l.err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err // this item only: nothing of it was written
+	}
+	if l.n++; l.n > 1 {
+		l.w.WriteByte(',')
+	}
+	l.w.WriteByte('\n')
+	_, l.err = l.w.Write(b)
+	return l.err
+}
+
+func (l *jsonList) Close() error {
+	l.begin()
+	if l.err != nil {
+		return l.err
+	}
+	l.w.WriteString("\n]}\n")
+	return l.w.Flush()
+}
+
+type geoJSONWriter struct{ jsonList }
+
+// NewGeoJSON writes a FeatureCollection (RFC 7946) of entries in their public form.
+func NewGeoJSON(w io.Writer, o ExportOptions) Writer {
+	g := &geoJSONWriter{jsonList{w: bufio.NewWriter(w), name: "features", head: map[string]any{"type": "FeatureCollection"}, order: []string{"type"}}}
+	for _, name := range slices.Sorted(maps.Keys(o.Members)) {
+		if name != "type" && name != "features" {
+			g.head[name] = o.Members[name]
+			g.order = append(g.order, name)
+		}
+	}
+	return g
+}
+
+func (g *geoJSONWriter) Write(e *directory.Entry) error { return g.item(e) }
