@@ -383,7 +383,7 @@ func FuzzPMDirectory(f *testing.F) {
 }
 
 func FuzzLayers(f *testing.F) {
-	tile, err := world.Tile(4, 8, 5)
+	tile, err := world.Tile(12, 2098, 1468)
 	if err != nil {
 		f.Fatal(err)
 	}

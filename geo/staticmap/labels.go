@@ -2,6 +2,7 @@ package staticmap
 
 import (
 	"cmp"
+	"image/color"
 	"math"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lan
 		return cmp.Or(cmp.Compare(country(b), country(a)), cmp.Compare(capital(b), capital(a)),
 			cmp.Compare(b.rank, a.rank), cmp.Compare(a.name, b.name))
 	})
-	left := 8 + v.pixelsX*v.pixelsY/int(7500*v.scale*v.scale)
+	left := 8 + v.pixelsX*v.pixelsY/int(9000*v.scale*v.scale)
 	picture := box{0, 0, float64(v.pixelsX), float64(v.pixelsY)}.grown(-4*v.scale, -4*v.scale)
 	within := func(b box) bool {
 		return b.x0 >= picture.x0 && b.x1 <= picture.x1 && b.y0 >= picture.y0 && b.y1 <= picture.y1
@@ -107,14 +108,7 @@ func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lan
 				ink = blend(p.ink, p.soft, 0.55)
 			}
 			if !covered {
-				c.disc(orb.Point{place.x, place.y}, dot+1.3*v.scale)
-				c.fill(p.halo)
-				c.disc(orb.Point{place.x, place.y}, dot)
-				c.fill(ink)
-				if place.capital {
-					c.disc(orb.Point{place.x, place.y}, dot*0.5)
-					c.fill(p.halo)
-				}
+				drawDot(c, place, dot, ink, p.halo)
 				taken = append(taken, at)
 			}
 			taken = append(taken, b)
@@ -122,6 +116,20 @@ func drawLabels(c *canvas, t *typesetter, p palette, v view, places []place, lan
 			left--
 			break
 		}
+	}
+}
+
+// drawDot marks a town, a capital by a ring.
+func drawDot(c *canvas, town place, r float64, ink, halo color.RGBA) {
+	at := orb.Point{town.x, town.y}
+	pen := newPen(c, town.x, town.y, r+3*c.scale)
+	pen.disc(at, r+1.3*c.scale)
+	pen.fill(halo)
+	pen.disc(at, r)
+	pen.fill(ink)
+	if town.capital {
+		pen.disc(at, r*0.5)
+		pen.fill(halo)
 	}
 }
 

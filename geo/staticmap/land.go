@@ -108,7 +108,7 @@ func (s *scene) drawRoads(c *canvas, p palette) {
 			case class == rail || class == path:
 				c.dashes(l, max(0.7, width[class]), 4, 2)
 			case cased:
-				c.stroke(l, width[class]+1.3)
+				c.stroke(l, width[class]+2)
 			default:
 				c.stroke(l, max(0.8, width[class]))
 			}

@@ -9,10 +9,14 @@ import (
 	"slices"
 )
 
-// writePNG writes an opaque picture with a palette of at most 64 colours, which keeps it small.
-func writePNG(w io.Writer, img *image.RGBA) error {
+// maxColours keeps the file small; words need some steps of grey, areas none.
+const maxColours = 48
+
+// writePNG writes an opaque picture with a palette. The colours to keep, as far as they
+// are in the picture and there is room, are in it exactly.
+func writePNG(w io.Writer, img *image.RGBA, keep []color.RGBA) error {
 	enc := png.Encoder{CompressionLevel: png.BestCompression}
-	return enc.Encode(w, reduce(img))
+	return enc.Encode(w, reduce(img, keep))
 }
 
 type swatch struct {
@@ -22,23 +26,32 @@ type swatch struct {
 
 // reduce keeps the most frequent colours as they are, so that areas stay even, and
 // summarises the many blends of their edges by median cut.
-func reduce(img *image.RGBA) *image.Paletted {
+func reduce(img *image.RGBA, keep []color.RGBA) *image.Paletted {
 	counts := map[uint32]int{}
 	for i := 0; i < len(img.Pix); i += 4 {
 		counts[pack(img.Pix[i:])]++
 	}
-	all := make([]swatch, 0, len(counts))
-	for c, n := range counts {
-		all = append(all, swatch{c, n})
+	var chosen []swatch
+	for _, c := range keep {
+		key := pack([]uint8{c.R, c.G, c.B})
+		if n, ok := counts[key]; ok && len(chosen) < maxColours/2 {
+			chosen = append(chosen, swatch{key, n})
+			delete(counts, key)
+		}
 	}
-	slices.SortFunc(all, func(a, b swatch) int {
+	rest := make([]swatch, 0, len(counts))
+	for c, n := range counts {
+		rest = append(rest, swatch{c, n})
+	}
+	slices.SortFunc(rest, func(a, b swatch) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.rgb, b.rgb))
 	})
-	const exact, total = 28, 64
-	chosen := all[:min(len(all), total)]
-	if len(all) > total {
-		chosen = append(slices.Clone(all[:exact]), medianCut(slices.Clone(all[exact:]), total-exact)...)
+	if room := maxColours - len(chosen); len(rest) > room {
+		exact := room / 3
+		chosen = append(chosen, rest[:exact]...)
+		rest = medianCut(rest[exact:], room-exact)
 	}
+	chosen = append(chosen, rest...)
 	out := image.NewPaletted(img.Rect, nil)
 	for _, s := range chosen {
 		out.Palette = append(out.Palette, rgb(s.rgb))

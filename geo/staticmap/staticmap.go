@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"io"
 	"math"
+	"slices"
 
 	"archipel/geo/basemap"
 
@@ -98,7 +100,7 @@ func (r *Renderer) Render(ctx context.Context, w io.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	return writePNG(w, img)
+	return writePNG(w, img, keptColours(o))
 }
 
 func (r *Renderer) draw(ctx context.Context, o Options) (*image.RGBA, error) {
@@ -123,6 +125,23 @@ func (r *Renderer) draw(ctx context.Context, o Options) (*image.RGBA, error) {
 	drawLabels(c, t, p, v, scene.places, o.Language, taken, len(marks))
 	drawMarkers(c, t, p, marks)
 	return c.img, ctx.Err()
+}
+
+// keptColours are those that mean something: land and water, then the markers' own.
+func keptColours(o Options) []color.RGBA {
+	p := palettes[o.Theme]
+	kept := []color.RGBA{p.earth, p.water, p.green, p.built, p.road, p.disc, p.edge}
+	for _, m := range o.Markers {
+		for _, name := range append(m.Colours[:min(3, len(m.Colours)):min(3, len(m.Colours))], m.Colour) {
+			if c, ok := parseColor(name); ok && !slices.Contains(kept, c) {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) > maxColours {
+			break
+		}
+	}
+	return kept
 }
 
 // check completes the defaults and refuses what cannot be drawn.

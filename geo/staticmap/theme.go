@@ -16,21 +16,22 @@ type palette struct {
 	strokes                              float64    // how strong thin lines are
 }
 
+// The colours of light and dark are those of the live map (frontend/styles/tokens.css).
 var palettes = map[Theme]palette{
 	Light: {
-		water: rgb(0xc3d9dc), shoal: rgb(0xcbdfe1), shallow: rgb(0xd4e5e6), earth: rgb(0xf8f3e8), coast: rgb(0x8fb0b5),
-		green: rgb(0xe6ebd3), built: rgb(0xece2d1), road: rgb(0xffffff), casing: rgb(0xddd0b9), river: rgb(0xa9c8cd),
-		country: rgb(0xb39c7d), region: rgb(0xdccfb8),
-		ink: rgb(0x34373a), soft: rgb(0x77705f), halo: rgb(0xf8f3e8),
-		disc: rgb(0xfffdf8), number: rgb(0x263238), edge: rgb(0xffffff), shadow: color.RGBA{0, 0, 0, 0x38}, fallback: rgb(0x4a6670),
+		water: rgb(0xbcd8de), shoal: rgb(0xc6dee2), shallow: rgb(0xd2e5e7), earth: rgb(0xf6f1e4), coast: rgb(0x86adb6),
+		green: rgb(0xdfe8cb), built: rgb(0xe6dcc8), road: rgb(0xffffff), casing: rgb(0xdccfb6), river: rgb(0xa3c9d1),
+		country: rgb(0xa89a7f), region: rgb(0xd9cfba),
+		ink: rgb(0x33322a), soft: rgb(0x6b675a), halo: rgb(0xf6f1e4),
+		disc: rgb(0xfffdf8), number: rgb(0x22261f), edge: rgb(0xffffff), shadow: color.RGBA{0, 0, 0, 0x38}, fallback: rgb(0x4a6670),
 		strokes: 1,
 	},
 	Dark: {
-		water: rgb(0x17262d), shoal: rgb(0x1a2b32), shallow: rgb(0x1e3138), earth: rgb(0x2a3134), coast: rgb(0x4b666e),
-		green: rgb(0x2b3732), built: rgb(0x333a3d), road: rgb(0x454d51), casing: rgb(0x23292c), river: rgb(0x274049),
-		country: rgb(0x7d735f), region: rgb(0x3f4746),
-		ink: rgb(0xe2dccd), soft: rgb(0xa39c8c), halo: rgb(0x22292c),
-		disc: rgb(0x12191c), number: rgb(0xf4efe3), edge: rgb(0xf4efe3), shadow: color.RGBA{0, 0, 0, 0x70}, fallback: rgb(0x7fa3ad),
+		water: rgb(0x12262d), shoal: rgb(0x152b32), shallow: rgb(0x193238), earth: rgb(0x22271f), coast: rgb(0x47626a),
+		green: rgb(0x263020), built: rgb(0x30342b), road: rgb(0x3d4238), casing: rgb(0x2a2f27), river: rgb(0x1d3942),
+		country: rgb(0x787d6c), region: rgb(0x393f34),
+		ink: rgb(0xe0dccc), soft: rgb(0xa8a596), halo: rgb(0x22271f),
+		disc: rgb(0x141713), number: rgb(0xece7da), edge: rgb(0xece7da), shadow: color.RGBA{0, 0, 0, 0x70}, fallback: rgb(0x7fa3ad),
 		strokes: 1,
 	},
 	Print: {
