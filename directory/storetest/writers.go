@@ -202,33 +202,37 @@ func testSettingsRace(t *testing.T, b Backend) {
 }
 
 // testCancelledWhileWriting cancels appends at any moment: what Append said to stand stands, there is no gap, and the
-// store goes on working.
+// store goes on working. A write that was cut may still arrive, even during the next one; the next one then is stale.
 func testCancelledWhileWriting(t *testing.T, b Backend) {
 	s := b.fresh(t)
 	rnd := rand.New(rand.NewPCG(3, 4))
+	stood := make(map[directory.Seq]string)
 	cut := 0
 	for range 60 {
 		after := head(t, s)
 		c := changesOf(after, directory.OpCreate, names(50)...)
-		ctx, cancel := context.WithTimeout(background, time.Duration(rnd.IntN(8000))*time.Microsecond)
+		ctx, cancel := context.WithTimeout(background, time.Duration(rnd.IntN(3000))*time.Microsecond)
 		n, err := s.Append(ctx, after, c)
 		cancel()
-		if err != nil {
-			wantErr(t, "Append cancelled", err, context.DeadlineExceeded)
-			cut++
-		} else if n != len(c) {
+		switch {
+		case err == nil && n != len(c):
 			t.Fatalf("Append = %d without an error, want %d", n, len(c))
+		case err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, directory.ErrStale):
+			t.Errorf("Append cancelled: %v", err)
+		case err != nil:
+			cut++
 		}
-		got, err := s.Changes(background, after, 100)
-		if err != nil || len(got) < n {
-			t.Fatalf("%d changes stood, the log has %d of them (%v)", n, len(got), err)
-		}
-		for i := range got {
-			if got[i].ID != c[i].ID {
-				t.Fatalf("change %d is not the one that was written", got[i].Seq)
-			}
+		for _, c := range c[:n] {
+			stood[c.Seq] = c.ID
 		}
 	}
 	t.Logf("%d of 60 appends were cut", cut)
-	agree(t, s)
+	time.Sleep(100 * time.Millisecond) // for what may still arrive
+	log := agree(t, s)
+	for seq, id := range stood {
+		if int(seq) > len(log) || log[seq-1].ID != id {
+			t.Errorf("change %d (%s) was said to stand and does not", seq, id)
+		}
+	}
+	put(t, s, directory.OpCreate, simple("after all"))
 }

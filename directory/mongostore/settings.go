@@ -1,0 +1,100 @@
+package mongostore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"archipel/directory"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Cursor returns a follower's durable position.
+func (s *Store) Cursor(ctx context.Context, name string) (directory.Seq, error) {
+	var doc struct{ At directory.Seq }
+	err := s.do(ctx, readTimeout, "cursor "+name, func(ctx context.Context) error {
+		err := s.cursors.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&doc)
+		if err == mongo.ErrNoDocuments {
+			return nil
+		}
+		return err
+	})
+	return doc.At, err
+}
+
+// SaveCursor makes a follower's position durable.
+func (s *Store) SaveCursor(ctx context.Context, name string, at directory.Seq) error {
+	return s.do(ctx, writeTimeout, "cursor "+name, func(ctx context.Context) error {
+		_, err := s.cursors.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: at}}}}, options.UpdateOne().SetUpsert(true))
+		return err
+	})
+}
+
+// setting holds a document as the text it was given as, so that it comes back byte for byte.
+type setting struct {
+	Key   string `bson:"_id"`
+	Rev   int64  `bson:"rev"`
+	Value string `bson:"value"`
+}
+
+// Setting returns a document and its revision, nil and 0 when absent.
+func (s *Store) Setting(ctx context.Context, key string) (value []byte, rev int64, err error) {
+	var doc setting
+	err = s.do(ctx, readTimeout, "setting "+key, func(ctx context.Context) error {
+		err := s.settings.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&doc)
+		if err == mongo.ErrNoDocuments {
+			return nil
+		}
+		return err
+	})
+	if err != nil || doc.Rev == 0 {
+		return nil, 0, err
+	}
+	return []byte(doc.Value), doc.Rev, nil
+}
+
+// PutSetting writes value if the stored revision is rev. After a lost answer the driver may try again and be told that
+// its own write stands in its way: then this reports ErrStale, and the caller reads again.
+func (s *Store) PutSetting(ctx context.Context, key string, value []byte, rev int64) error {
+	if !json.Valid(value) {
+		return fmt.Errorf("setting %s: the value is not JSON", key)
+	}
+	return s.do(ctx, writeTimeout, "setting "+key, func(ctx context.Context) error {
+		if rev == 0 {
+			_, err := s.settings.InsertOne(ctx, setting{key, 1, string(value)})
+			if mongo.IsDuplicateKeyError(err) {
+				return fmt.Errorf("%w: it exists", directory.ErrStale)
+			}
+			return err
+		}
+		res, err := s.settings.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, {Key: "rev", Value: rev}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "rev", Value: rev + 1}, {Key: "value", Value: string(value)}}}})
+		if err == nil && res.MatchedCount == 0 {
+			return fmt.Errorf("%w: revision %d does not stand", directory.ErrStale, rev)
+		}
+		return err
+	})
+}
+
+// Settings returns the keys of all settings, sorted.
+func (s *Store) Settings(ctx context.Context) (keys []string, err error) {
+	err = s.do(ctx, readTimeout, "settings", func(ctx context.Context) error {
+		cur, err := s.settings.Find(ctx, bson.D{}, options.Find().SetSort(ascending).SetProjection(ascending))
+		if err != nil {
+			return err
+		}
+		var docs []setting
+		if err := cur.All(ctx, &docs); err != nil {
+			return err
+		}
+		for _, d := range docs {
+			keys = append(keys, d.Key)
+		}
+		return nil
+	})
+	return keys, err
+}
