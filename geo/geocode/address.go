@@ -61,7 +61,7 @@ func (l *Locator) Locate(ctx context.Context, a Address, language string, countr
 		towns = l.townOf(q)
 	}
 	retry := false
-	if l.server != nil && (q.Street != "" || len(towns) == 0) {
+	if l.server != nil && (q.Street+q.Text != "" || len(towns) == 0) {
 		place, err := l.fromServer(ctx, q, towns)
 		if err == nil {
 			return located(place), nil

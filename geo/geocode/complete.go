@@ -49,6 +49,7 @@ type lookup struct {
 	best      []candidate // by falling score, each owner once
 	limit     int
 	exact     bool // some name is the whole text
+	submitted bool
 }
 
 type candidate struct {
@@ -58,11 +59,12 @@ type candidate struct {
 }
 
 // complete answers a valid query that has a text.
-func (g *Gazetteer) complete(q Query) []Place { return g.lookup(q).places() }
+func (g *Gazetteer) complete(q Query) []Place { return g.lookup(q, false).places() }
 
-// lookup finds the best places and zones for a valid query that has a text.
-func (g *Gazetteer) lookup(q Query) *lookup {
-	l := &lookup{g: g, q: &q, limit: q.Limit}
+// lookup finds the best places and zones for a valid query that has a text. A
+// submitted text is not taken for the beginning of a misspelt one.
+func (g *Gazetteer) lookup(q Query, submitted bool) *lookup {
+	l := &lookup{g: g, q: &q, limit: q.Limit, submitted: submitted}
 	folded := gazdata.Fold(q.Text)
 	if folded == "" || len(folded) > maxFolded {
 		return l
@@ -224,13 +226,17 @@ func (l *lookup) names(r reading) {
 
 func (l *lookup) offerRange(lo, hi, length int, r reading, extra float32) {
 	d := l.g.d
-	if len(r.zones) > 0 || r.hi > 0 {
-		extra += scoreContext
-	}
 	n := uint32(d.Places())
 	wholeEnd := lo // the keys that are the whole text come first
 	for wholeEnd < hi && d.ByteAt(wholeEnd, length) == 0 {
 		wholeEnd++
+	}
+	if l.submitted && extra < 0 {
+		hi = wholeEnd
+	}
+	right := extra == 0 // no letter is wrong
+	if len(r.zones) > 0 || r.hi > 0 {
+		extra += scoreContext
 	}
 	var mostNear float32
 	if l.q.Near != nil || l.q.View != nil {
@@ -259,7 +265,7 @@ func (l *lookup) offerRange(lo, hi, length int, r reading, extra float32) {
 		default:
 			score = pick(whole, scoreOther, scoreOtherOpen)
 		}
-		if whole && extra >= 0 && score != scoreWordExact {
+		if whole && right && score != scoreWordExact {
 			l.exact = true
 			if owner >= n && d.Zones[owner-n].Number != "75" { // Paris is a commune first
 				score += scoreZone

@@ -163,7 +163,7 @@ func (g *Gazetteer) Search(ctx context.Context, q Query) ([]Place, error) {
 		return nil, err
 	}
 	if !q.Structured() {
-		if found := g.complete(q); len(found) > 0 {
+		if found := g.lookup(q, true).places(); len(found) > 0 {
 			return found, nil
 		}
 		return nil, ErrNotFound

@@ -127,7 +127,7 @@ func (g *Gazetteer) submit(q Query) ([]Place, bool) {
 	if q.Structured() {
 		return g.locate(q), q.Street == ""
 	}
-	l := g.lookup(q)
+	l := g.lookup(q, true)
 	return l.places(), l.exact
 }
 
@@ -183,7 +183,7 @@ func (l *Locator) tail(q Query, words []string) []Place {
 	if q.Validate() != nil {
 		return nil
 	}
-	look := l.gazetteer.lookup(q)
+	look := l.gazetteer.lookup(q, true)
 	if !look.exact && !(len(words) == 1 && lastPostcode(words) == 0) {
 		return nil
 	}

@@ -14,8 +14,11 @@ import (
 // ErrFormat is reported by Decode for bytes that are not a gazetteer.
 var ErrFormat = errors.New("not a gazetteer file")
 
-// maxSize bounds what a file may unpack to, in bytes.
-const maxSize = 64 << 20
+// Bounds of a file: what it may unpack to, in bytes, and its places.
+const (
+	maxSize   = 64 << 20
+	maxPlaces = 2 << 20
+)
 
 // Decode reads what Encode wrote. Foreign bytes give ErrFormat, never a panic.
 func Decode(r io.Reader) (*Data, error) {
@@ -102,12 +105,16 @@ func decode(b []byte) (*Data, error) {
 		return nil, ErrFormat
 	}
 	d := &Data{}
-	for range in.count() {
+	for range min(in.count(), 1<<16-1) {
 		z := Zone{Code: in.str(), Number: in.str(), Kind: Kind(in.below(int(Country) + 1))}
 		z.Parent = in.below(len(d.Zones)+1) - 1
 		z.Pop = uint32(in.uint())
 		for i := range z.Box {
-			z.Box[i] = float64(in.int()) / 1e5
+			v := in.int()
+			if limit := int(180e5) >> (i & 1); v < -limit || v > limit { // 180 degrees or 90
+				in.bad = true
+			}
+			z.Box[i] = float64(v) / 1e5
 		}
 		d.Zones = append(d.Zones, z)
 	}
@@ -124,6 +131,10 @@ func decode(b []byte) (*Data, error) {
 
 func (d *Data) decodePlaces(in *decoder) {
 	n := in.count()
+	if n > maxPlaces {
+		in.bad = true
+		return
+	}
 	d.Zone, d.ID, d.Insee = make([]uint16, n), make([]uint32, n), make([]uint32, n)
 	d.Lat, d.Lon, d.Pop = make([]int32, n), make([]int32, n), make([]uint32, n)
 	d.Kind, d.Approx, d.Radius = make([]Kind, n), make([]bool, n), make([]uint16, n)
@@ -161,6 +172,11 @@ func (d *Data) decodePlaces(in *decoder) {
 	}
 	for i := range n {
 		d.Parent[i] = uint32(in.below(n + 1))
+	}
+	for _, p := range d.Parent {
+		if p != 0 && d.Parent[p-1] != 0 {
+			in.bad = true // a commune lies in no other place
+		}
 	}
 	for i := range n {
 		d.NameFR[i] = uint8(in.below(256))
