@@ -307,7 +307,7 @@ func EntryFragment(p Page, v EntryView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = alive(p, l, v.Alive).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = alive(p, l, entryAlive(v)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -711,7 +711,7 @@ func EntryFragment(p Page, v EntryView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for _, c := range g.Cards {
-					templ_7745c5c3_Err = card(p, l, c).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = card(p, l, unnumbered(c)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

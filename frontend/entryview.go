@@ -94,3 +94,18 @@ func hasContact(v EntryView) bool {
 	c := v.Contact
 	return c.Name != "" || len(c.Phones)+len(c.Emails)+len(c.Websites)+len(v.Links) > 0
 }
+
+// entryAlive leaves out the next date of an event: its page tells it below.
+func entryAlive(v EntryView) Alive {
+	a := v.Alive
+	if v.Event != nil {
+		a.Next = nil
+	}
+	return a
+}
+
+// unnumbered is a card outside the list whose numbers the map shows.
+func unnumbered(c Card) Card {
+	c.Number = 0
+	return c
+}
