@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -212,6 +214,9 @@ type found struct {
 // find asks the index which entries match, and the store for what they are.
 func (s *Server) find(c *fiber.Ctx, r *request) (found, error) {
 	sel, err := s.Index.Select(r.filter, r.page())
+	if errors.Is(err, geo.ErrInvalid) && r.after != "" {
+		return found{}, invalidParam("after", directory.CodeInvalid, r.after) // everything else was checked before
+	}
 	if err != nil {
 		return found{}, err
 	}
