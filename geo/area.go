@@ -151,7 +151,7 @@ func (s *Snapshot) rowsIn(a *area) bitset {
 	rows := newBitset(len(s.ids))
 	for _, r := range a.keys {
 		for i := bisect(s.seg.keys, 0, len(s.seg.keys), r[0]); i < len(s.seg.keys) && s.seg.keys[i] <= r[1]; i++ {
-			if pt := s.seg.pts[i]; a.has(s.pts[pt]) {
+			if pt := s.seg.pts[i]; a.has(s.pts[pt].point()) {
 				rows.set(s.ptRow[pt])
 			}
 		}
@@ -166,7 +166,7 @@ func (s *Snapshot) rowsIn(a *area) bitset {
 		d.visit(0, 0, 0, len(s.seg.keys))
 	}
 	for _, c := range s.delta {
-		if c.sign > 0 && a.has(s.pts[c.pt]) {
+		if c.sign > 0 && a.has(s.pts[c.pt].point()) {
 			rows.set(s.ptRow[c.pt])
 		}
 	}
@@ -204,7 +204,7 @@ func (d *descent) visit(code uint64, level uint, i, j int) {
 	}
 	if inside || j-i <= 32 || level == worldBits {
 		for _, pt := range d.s.seg.pts[i:j] {
-			if d.a.has(d.s.pts[pt]) {
+			if d.a.has(d.s.pts[pt].point()) {
 				d.rows.set(d.s.ptRow[pt])
 			}
 		}

@@ -68,7 +68,7 @@ func randomItem(r *rand.Rand, n int) Item {
 		Updated: epoch.Add(time.Duration(r.IntN(1000)) * time.Hour),
 	}
 	for range pick(r, []int{0, 1, 1, 1, 1, 1, 2, 3}) {
-		it.Points = append(it.Points, randomPoint(r))
+		it.Points = append(it.Points, fix(randomPoint(r)).point())
 	}
 	if r.IntN(4) == 0 {
 		it.Origin = pick(r, []string{"isle.example", "other.example"})

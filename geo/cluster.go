@@ -103,22 +103,20 @@ func (g *grid) load(c *cell, x, y uint32) {
 	g.hint = j
 	c.i, c.j = int32(i), int32(j)
 	n := int64(j - i)
-	sx, sy := g.seg.sumX[j]-g.seg.sumX[i], g.seg.sumY[j]-g.seg.sumY[i]
+	total := g.seg.sum(i, j)
 	if len(g.s.delta) > 0 {
 		d, e := deltaRange(g.s.delta, first, last)
 		c.d, c.e = int32(d), int32(e)
 		for _, p := range g.s.delta[d:e] {
 			if g.plain || g.q.matchesPoint(p.pt) {
-				px, py := unmorton(p.key)
 				n += int64(p.sign)
-				sx += uint64(int64(px) * int64(p.sign))
-				sy += uint64(int64(py) * int64(p.sign))
+				total.add(p.key, int64(p.sign))
 			}
 		}
 	}
 	c.n = int32(n)
 	if n > 0 {
-		c.mx, c.my = uint32(sx/uint64(n)), uint32(sy/uint64(n))
+		c.mx, c.my = uint32(total.x/uint64(n)), uint32(total.y/uint64(n))
 	}
 }
 
@@ -260,8 +258,9 @@ func (g *grid) discs(fn func(d *disc)) {
 // points calls fn with the points of a disc, until it returns false.
 func (g *grid) points(d *disc, fn func(p keyed) bool) {
 	for _, c := range d.members[:d.count] {
+		changed := c.d < c.e // else all are alive
 		for i := c.i; i < c.j; i++ {
-			if pt := g.seg.pts[i]; g.s.aliveAt(g.s.ptRow[pt], g.s.seq) && !fn(keyed{g.seg.keys[i], pt, 1}) {
+			if pt := g.seg.pts[i]; (!changed || g.s.aliveAt(g.s.ptRow[pt], g.s.seq)) && !fn(keyed{g.seg.keys[i], pt, 1}) {
 				return
 			}
 		}
@@ -303,7 +302,7 @@ func (g *grid) opensAt(d *disc) int {
 func (g *grid) outermost(d *disc) (lo, hi uint64) {
 	c := d.root
 	lo = math.MaxUint64
-	alive := func(i int32) bool { return g.s.aliveAt(g.s.ptRow[g.seg.pts[i]], g.s.seq) }
+	alive := func(i int32) bool { return c.d == c.e || g.s.aliveAt(g.s.ptRow[g.seg.pts[i]], g.s.seq) }
 	for i := c.i; i < c.j; i++ {
 		if alive(i) {
 			lo = g.seg.keys[i]

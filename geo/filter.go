@@ -262,7 +262,7 @@ func (s *Snapshot) view(q *query) *segment {
 
 // matchesPoint is matches for one site, which must itself lie in the area.
 func (q *query) matchesPoint(pt uint32) bool {
-	return q.matches(q.s.ptRow[pt]) && (q.area == nil || q.area.has(q.s.pts[pt]))
+	return q.matches(q.s.ptRow[pt]) && (q.area == nil || q.area.has(q.s.pts[pt].point()))
 }
 
 // key names what the filter selects, equal for equal filters whatever their order of values, without Cluster and Current.

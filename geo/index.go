@@ -3,6 +3,7 @@ package geo
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -25,7 +26,7 @@ type Index struct {
 //
 // Points are in seg, corrected by the changes in delta, sorted by key.
 type Snapshot struct {
-	seq   uint64 // grows with every write; orders the deaths of rows
+	seq   uint32 // grows with every write; orders the deaths of rows
 	sum   uint64 // of everything alive; see Version
 	alive int    // entries
 	rest  int    // rows that died since the table was last packed
@@ -105,9 +106,14 @@ func (x *Index) update(items []Item, gone []id) {
 	defer x.writing.Unlock()
 	old := x.current.Load()
 	s := *old
+	if s.seq == math.MaxUint32 {
+		s.compact(0) // a new table, in which nothing is dead: count from the start again
+		s.seq = 0
+	}
 	s.seq++
 	if len(items) >= largeBatch {
 		s.grow(len(items))
+		s.growLists(items, ready)
 	}
 	var fresh []keyed
 	kill := func(i id) {
@@ -126,7 +132,7 @@ func (x *Index) update(items []Item, gone []id) {
 		s.sum -= s.info[row].sum
 		for p := s.ptAt[row]; p < s.ptAt[row+1]; p++ {
 			if p < s.seg.points {
-				fresh = append(fresh, keyed{keyOf(s.pts[p]), p, -1})
+				fresh = append(fresh, keyed{keyOf(s.pts[p].point()), p, -1})
 			}
 		}
 	}
@@ -141,7 +147,7 @@ func (x *Index) update(items []Item, gone []id) {
 		for j, pt := range items[i].Points {
 			key := ready[i].key
 			if j > 0 {
-				key = keyOf(pt)
+				key = keyOf(fix(pt).point())
 			}
 			fresh = append(fresh, keyed{key, p + uint32(j), 1})
 		}
@@ -172,8 +178,9 @@ func prepareAll(items []Item) []prepared {
 			if from >= len(items) {
 				return
 			}
+			buf := make([]byte, 0, (min(end, len(items))-from)*64)
 			for i := from; i < min(end, len(items)); i++ {
-				out[i] = prepare(&items[i])
+				out[i], buf = prepare(&items[i], buf)
 			}
 		}
 	}
@@ -226,7 +233,7 @@ func (s *Snapshot) compact(limit int) {
 			sorted = append(sorted, p)
 		}
 	}
-	if s.rest > max(limit, s.alive/4) {
+	if limit == 0 || s.rest > max(limit, s.alive/4) {
 		s.pack(sorted)
 	}
 	s.seg = newSegment(sorted, &s.table)

@@ -63,12 +63,45 @@ func checkPoint(p orb.Point) error {
 
 type id [16]byte
 
-func packID(s directory.ID) (id, error) {
+func packID(s directory.ID) (i id, err error) {
+	if parseCanonical(&i, string(s)) {
+		return i, nil
+	}
 	u, err := uuid.Parse(string(s))
 	if err != nil {
 		return id{}, invalid("id %.50q: want a UUID", string(s))
 	}
 	return id(u), nil
 }
+
+// parseCanonical reads the usual form of a UUID, xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx in lower case.
+func parseCanonical(i *id, s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	var bad byte
+	n := 0
+	for at := 0; at < 36; at += 2 {
+		if s[at] == '-' {
+			at++
+		}
+		hi, lo := hexDigits[s[at]], hexDigits[s[at+1]]
+		bad |= hi | lo
+		i[n] = hi<<4 | lo
+		n++
+	}
+	return bad < 16
+}
+
+// hexDigits holds the value of each lower-case hexadecimal digit, and 255 for everything else.
+var hexDigits = func() (t [256]byte) {
+	for c := range t {
+		t[c] = 255
+	}
+	for v, c := range "0123456789abcdef" {
+		t[c] = byte(v)
+	}
+	return t
+}()
 
 func (i id) unpack() directory.ID { return directory.ID(uuid.UUID(i).String()) }

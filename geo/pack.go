@@ -20,6 +20,22 @@ func (t *table) grow(n int) {
 	}
 }
 
+// growLists makes room for what the items' rows refer to.
+func (t *table) growLists(items []Item, ready []prepared) {
+	var text, cats, tags, spans int
+	for i := range items {
+		it := &items[i]
+		text += len(it.Slug) + len(it.Name) + len(ready[i].words) + textUnit
+		cats += len(it.Categories)
+		tags += len(it.Tags)
+		spans += len(it.Times)
+	}
+	t.text = slices.Grow(t.text, text)
+	t.cats = slices.Grow(t.cats, cats)
+	t.tags = slices.Grow(t.tags, tags)
+	t.spans = slices.Grow(t.spans, spans)
+}
+
 // pack copies the rows that are alive into a new table, and tells sorted their points' new places.
 func (s *Snapshot) pack(sorted []keyed) {
 	old := s.table
@@ -27,7 +43,7 @@ func (s *Snapshot) pack(sorted []keyed) {
 	t.seed = old.seed
 	t.kinds, t.categories, t.tagNames, t.origins = old.kinds, old.categories, old.tagNames, old.origins
 	t.grow(s.alive)
-	t.text = make([]byte, 0, len(old.text)/len(old.ids)*s.alive)
+	t.text = make([]byte, 0, len(old.text)/max(len(old.ids), 1)*s.alive)
 	moved := make([]uint32, len(old.pts))
 	for r := range old.ids {
 		if old.dead[r] != 0 {
@@ -35,9 +51,7 @@ func (s *Snapshot) pack(sorted []keyed) {
 		}
 		row, r := uint32(len(t.ids)), uint32(r)
 		in := old.info[r]
-		text := old.text[in.text : in.text+uint64(in.slugLen)+uint64(in.nameLen)+uint64(in.townLen)+uint64(in.wordsLen)]
-		in.text = uint64(len(t.text))
-		t.text = append(t.text, text...)
+		in.text = t.addText(old.slug(&in), old.name(&in), old.words(&in))
 		t.ids = append(t.ids, old.ids[r])
 		t.kind = append(t.kind, old.kind[r])
 		t.info = append(t.info, in)

@@ -22,8 +22,7 @@ type segment struct {
 	keys []uint64
 	pts  []uint32
 	cat  []uint32 // main category of each point
-	sumX []uint64 // n+1: sums of x before each point
-	sumY []uint64
+	sums []sum    // of the coordinates of the points before each sumBlock-th
 
 	block  int      // a power of two
 	blocks []uint32 // at each block's start, how many points of each category came before: (n/block+1) * ncat
@@ -40,15 +39,18 @@ func newSegment(sorted []keyed, t *table) *segment {
 	n := len(sorted)
 	s := &segment{
 		keys: make([]uint64, n), pts: make([]uint32, n), cat: make([]uint32, n),
-		sumX: make([]uint64, n+1), sumY: make([]uint64, n+1),
+		sums: make([]sum, 0, n/sumBlock+1),
 		ncat: len(t.categories.list), points: uint32(len(t.pts)),
 	}
 	// The table of counts takes at most 4 bytes per point, however many categories there are.
 	s.block = max(128, 1<<bits.Len(uint(s.ncat)))
 	s.blocks = make([]uint32, 0, (n/s.block+1)*s.ncat)
 	counts := make([]uint32, s.ncat)
-	var sx, sy uint64
+	var total sum
 	for i, p := range sorted {
+		if i%sumBlock == 0 {
+			s.sums = append(s.sums, total)
+		}
 		if i%s.block == 0 {
 			s.blocks = append(s.blocks, counts...)
 		}
@@ -56,17 +58,45 @@ func newSegment(sorted []keyed, t *table) *segment {
 		if c != noCategory {
 			counts[c]++
 		}
-		x, y := unmorton(p.key)
 		s.keys[i], s.pts[i], s.cat[i] = p.key, p.pt, c
-		sx += uint64(x)
-		sy += uint64(y)
-		s.sumX[i+1], s.sumY[i+1] = sx, sy
+		total.add(p.key, 1)
 		if end := t.end(t.ptRow[p.pt]); end != maxTime {
 			s.ends = append(s.ends, end)
 		}
 	}
 	slices.Sort(s.ends)
 	return s
+}
+
+// sumBlock is how many keys a cache line holds: adding up the few beyond a block costs no further access to memory.
+const sumBlock = 8
+
+// sum is the sum of the coordinates of points. It wraps around while being computed.
+type sum struct{ x, y uint64 }
+
+func (s *sum) add(key uint64, times int64) {
+	x, y := unmorton(key)
+	s.x += uint64(int64(x) * times)
+	s.y += uint64(int64(y) * times)
+}
+
+// sum adds up the coordinates of the points [i, j).
+func (s *segment) sum(i, j int) (out sum) {
+	bi, bj := (i+sumBlock-1)/sumBlock, j/sumBlock
+	if bi < bj {
+		if bj == len(s.sums) { // nothing comes after the last whole block
+			bj--
+		}
+		out = sum{s.sums[bj].x - s.sums[bi].x, s.sums[bj].y - s.sums[bi].y}
+		for _, k := range s.keys[i : bi*sumBlock] {
+			out.add(k, 1)
+		}
+		i = bj * sumBlock
+	}
+	for _, k := range s.keys[i:j] {
+		out.add(k, 1)
+	}
+	return out
 }
 
 // ended returns how many points belong to events that are over.

@@ -156,18 +156,17 @@ func (s *Snapshot) rows(q *query, fn func(r uint32)) {
 
 func (s *Snapshot) hit(p *place, q *query, o Order) Hit {
 	h := Hit{ID: p.id.unpack(), Slug: string(s.slug(&s.info[p.row])), Distance: -1}
-	if pts := s.rowPts(p.row); len(pts) > 0 {
-		h.Point, h.Placed = pts[0], true
-		if i := slices.IndexFunc(pts, func(p orb.Point) bool { return q.area != nil && q.area.has(p) }); i > 0 {
-			h.Point = pts[i]
+	for i, pt := range s.rowPts(p.row) {
+		if i == 0 {
+			h.Point, h.Placed = pt, true
 		}
 		if q.near != nil {
-			h.Distance = math.Inf(1)
-			for _, pt := range pts {
-				if d := sphere(*q.near, pt); d < h.Distance {
-					h.Distance, h.Point = d, pt
-				}
+			if d := sphere(*q.near, pt); i == 0 || d < h.Distance {
+				h.Distance, h.Point = d, pt
 			}
+		} else if q.area != nil && q.area.has(pt) {
+			h.Point = pt
+			break
 		}
 	}
 	if o == ByStart && p.rank != lastRank {
@@ -189,8 +188,7 @@ func (s *Snapshot) ranker(f *Filter, q *query, o Order) func(r uint32, worst uin
 	case ByDistance:
 		near := *f.Near
 		return func(r uint32, worst uint64) (uint64, bool) {
-			pts := s.rowPts(r)
-			if len(pts) == 0 {
+			if s.ptAt[r] == s.ptAt[r+1] {
 				return lastRank, true
 			}
 			// A degree of latitude is never shorter than this, which spares most of the sines.
@@ -199,7 +197,8 @@ func (s *Snapshot) ranker(f *Filter, q *query, o Order) func(r uint32, worst uin
 			if worst != lastRank {
 				limit = math.Float64frombits(worst)
 			}
-			for _, pt := range pts {
+			for p := s.ptAt[r]; p < s.ptAt[r+1]; p++ {
+				pt := s.pts[p].point()
 				if math.Abs(pt[1]-near[1])*metres <= min(limit, best) {
 					best = min(best, sphere(near, pt))
 				}
@@ -220,7 +219,7 @@ func (s *Snapshot) ranker(f *Filter, q *query, o Order) func(r uint32, worst uin
 			return lastRank, true
 		}
 	case ByUpdated:
-		return func(r uint32, _ uint64) (uint64, bool) { return ^signed(s.info[r].updated), true }
+		return func(r uint32, _ uint64) (uint64, bool) { return ^uint64(s.info[r].updated), true }
 	case ByOnly:
 		at := make(map[uint32]uint64, len(f.Only))
 		for i, want := range f.Only {
@@ -234,7 +233,11 @@ func (s *Snapshot) ranker(f *Filter, q *query, o Order) func(r uint32, worst uin
 		}
 		return func(r uint32, _ uint64) (uint64, bool) { return at[r], true }
 	}
-	return func(r uint32, _ uint64) (uint64, bool) { return s.info[r].name, true }
+	return func(r uint32, _ uint64) (uint64, bool) {
+		var first [8]byte
+		copy(first[:], s.foldedName(&s.info[r]))
+		return binary.BigEndian.Uint64(first[:]), true
+	}
 }
 
 // maxSortName is how much of a name sorts, in bytes; it travels in Next.

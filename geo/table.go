@@ -3,13 +3,14 @@ package geo
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"iter"
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
-
-	"archipel/directory"
 
 	"github.com/paulmach/orb"
 )
@@ -21,18 +22,18 @@ type table struct {
 	ids   []id
 	kind  []uint8
 	info  []info
-	dead  []uint64 // atomic: 0, or the snapshot's number from which on the row is gone
+	dead  []uint32 // atomic: 0, or the snapshot's number from which on the row is gone
 	grams []uint64 // see gramsOf
 	lists []uint32 // n+1 ends: lists[r]:lists[r+1] are row r's, in these three columns of columns
 	cats  []uint32 // ids of categories, the main one first
 	tagAt []uint32
 	tags  []uint32
 	ptAt  []uint32
-	pts   []orb.Point
+	pts   []fixed
 	ptRow []uint32
 	spnAt []uint32
 	spans []span
-	text  []byte // slug, name, town, and words: the folded name, tags and town
+	text  []byte // slug, name, and words: the folded name, tags and town
 
 	slots []uint32 // open hash table of row+1 by id, every version of an entry; atomic
 	seed  maphash.Seed
@@ -42,15 +43,27 @@ type table struct {
 
 // info is the part of a row that filters seldom look at.
 type info struct {
-	text                                uint64 // where its text starts
-	name                                uint64 // first 8 bytes of the folded name, big-endian
-	updated                             int64  // Unix seconds
-	sum                                 uint64 // hash of everything the row says
-	origin                              uint32
-	slugLen, nameLen, townLen, wordsLen uint16
-	foldLen                             uint16 // how much of the words is the name
-	approximate                         bool
+	sum                        uint64 // hash of everything the row says
+	text                       uint32 // where its text starts, in units of textUnit bytes
+	updated                    uint32 // Unix seconds, until 2106
+	origin                     uint32
+	slugLen, nameLen, wordsLen uint16
+	foldLen                    uint16 // how much of the words is the name
+	approximate                bool
 }
+
+// textUnit lets 32 bits say where a text is in 16 GB of them.
+const textUnit = 4
+
+// fixed is a [longitude, latitude] in units of 1e-7 degrees, which is a centimetre: a position with seven decimals is
+// kept as it is.
+type fixed struct{ lon, lat int32 }
+
+func fix(p orb.Point) fixed {
+	return fixed{int32(math.Round(p[0] * 1e7)), int32(math.Round(p[1] * 1e7))}
+}
+
+func (f fixed) point() orb.Point { return orb.Point{float64(f.lon) / 1e7, float64(f.lat) / 1e7} }
 
 // span is a date of an event in Unix seconds, end excluded.
 type span struct{ start, end int64 }
@@ -67,6 +80,7 @@ func (n *names) id(s string) uint32 {
 		return i
 	}
 	i := uint32(len(n.list))
+	s = strings.Clone(s) // it may be part of something large
 	n.list = append(n.list, s)
 	n.ids[s] = i
 	return i
@@ -104,41 +118,39 @@ func clip(s string) string {
 
 // prepared is the costly part of an item, which can be made on several processors.
 type prepared struct {
-	id    id
 	words []byte
 	fold  int
+	id    id
 	grams uint64
 	sum   uint64
 	key   uint64 // of the first point
 }
 
-func prepare(it *Item) (p prepared) {
+// prepare appends the item's words to buf, which the result shares.
+func prepare(it *Item, buf []byte) (p prepared, after []byte) {
 	p.id, _ = packID(it.ID)
-	name := clip(directory.Fold(it.Name))
-	p.words = make([]byte, 0, len(name)+len(it.Town)+2)
-	p.words = append(p.words, name...)
-	p.fold = len(name)
+	start := len(buf)
+	buf = clipFold(buf, it.Name)
+	p.fold = len(buf) - start
 	for _, t := range it.Tags {
-		p.words = appendWords(p.words, t)
+		if len(buf)-start > 2*maxText {
+			break
+		}
+		buf = clipFold(append(buf, '\n'), t)
 	}
-	p.words = appendWords(p.words, it.Town)
+	buf = clipFold(append(buf, '\n'), it.Town)
+	p.words = buf[start:len(buf):len(buf)]
 	p.grams = gramsOf(p.words)
 
-	h := sumBytes(1, p.id[:])
-	for _, s := range []string{string(it.Kind), it.Slug, it.Name, it.Town, it.Origin} {
-		h = sumString(h, s)
-	}
-	for _, list := range [][]string{it.Categories, it.Tags} {
-		h = sumInt(h, uint64(len(list)))
-		for _, s := range list {
-			h = sumString(h, s)
-		}
-	}
+	h := sumInt(sumInt(1, binary.LittleEndian.Uint64(p.id[:])), binary.LittleEndian.Uint64(p.id[8:]))
+	h = sumString(sumString(sumString(sumString(sumString(h, string(it.Kind)), it.Slug), it.Name), it.Town), it.Origin)
+	h = sumStrings(sumStrings(h, it.Categories), it.Tags)
 	for i, pt := range it.Points {
+		at := fix(pt)
 		if i == 0 {
-			p.key = keyOf(pt)
+			p.key = keyOf(at.point())
 		}
-		h = sumInt(sumInt(h, math.Float64bits(pt[0])), math.Float64bits(pt[1]))
+		h = sumInt(h, uint64(uint32(at.lon))|uint64(uint32(at.lat))<<32)
 	}
 	for _, s := range it.Times {
 		h = sumInt(sumInt(h, uint64(s.Start.Unix())), uint64(s.End.Unix()))
@@ -148,15 +160,14 @@ func prepare(it *Item) (p prepared) {
 		h = sumInt(h, 1)
 	}
 	p.sum = h
-	return p
+	return p, buf
 }
 
-// appendWords adds folded text to words, apart from what is there: a search never matches across the line break.
-func appendWords(words []byte, s string) []byte {
-	if s == "" || len(words) > 2*maxText {
-		return words
-	}
-	return append(append(words, '\n'), clip(directory.Fold(s))...)
+// clipFold appends the folded text. A search never matches across the line breaks between texts.
+func clipFold(b []byte, s string) []byte {
+	start := len(b)
+	b = appendFold(b, s)
+	return b[:min(len(b), start+maxText)]
 }
 
 // gramsOf is a signature of the pairs of neighbouring bytes in b: a text can contain another only if its signature
@@ -171,16 +182,12 @@ func gramsOf(b []byte) (g uint64) {
 // add appends a row for it.
 func (t *table) add(it *Item, p *prepared) (row uint32) {
 	row = uint32(len(t.ids))
+	slug, name := clip(it.Slug), clip(it.Name)
 	in := info{
-		text: uint64(len(t.text)), updated: it.Updated.Unix(), sum: p.sum, approximate: it.Approximate,
-		origin: t.origins.id(it.Origin), foldLen: uint16(p.fold), wordsLen: uint16(len(p.words)),
+		text: t.addText([]byte(slug), []byte(name), p.words), updated: stamp(it.Updated), sum: p.sum, approximate: it.Approximate,
+		origin: t.origins.id(it.Origin), slugLen: uint16(len(slug)), nameLen: uint16(len(name)),
+		foldLen: uint16(p.fold), wordsLen: uint16(len(p.words)),
 	}
-	var first [8]byte
-	copy(first[:], p.words[:p.fold])
-	in.name = binary.BigEndian.Uint64(first[:])
-	slug, name, town := clip(it.Slug), clip(it.Name), clip(it.Town)
-	in.slugLen, in.nameLen, in.townLen = uint16(len(slug)), uint16(len(name)), uint16(len(town))
-	t.text = append(append(append(append(t.text, slug...), name...), town...), p.words...)
 
 	t.ids = append(t.ids, p.id)
 	t.kind = append(t.kind, uint8(t.kinds.id(string(it.Kind))))
@@ -192,7 +199,7 @@ func (t *table) add(it *Item, p *prepared) (row uint32) {
 	t.tags = appendUnique(t.tags, int(t.tagAt[row]), it.Tags, &t.tagNames)
 	t.tagAt = append(t.tagAt, uint32(len(t.tags)))
 	for _, pt := range it.Points {
-		t.pts = append(t.pts, pt)
+		t.pts = append(t.pts, fix(pt))
 		t.ptRow = append(t.ptRow, row)
 	}
 	t.ptAt = append(t.ptAt, uint32(len(t.pts)))
@@ -257,29 +264,51 @@ func (t *table) versions(i id, fn func(row uint32)) {
 	}
 }
 
-func (t *table) kill(row uint32, at uint64) { atomic.StoreUint64(&t.dead[row], at) }
+// addText stores texts one after the other and returns where, for info.text.
+func (t *table) addText(slug, name, words []byte) uint32 {
+	for len(t.text)%textUnit != 0 {
+		t.text = append(t.text, 0)
+	}
+	at := len(t.text) / textUnit
+	t.text = append(append(append(t.text, slug...), name...), words...)
+	return uint32(at)
+}
 
-func (t *table) aliveAt(row uint32, at uint64) bool {
-	d := atomic.LoadUint64(&t.dead[row])
+// stamp returns Unix seconds from 1970 to 2106, and the nearest of these for any other time.
+func stamp(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
+
+func (t *table) kill(row, at uint32) { atomic.StoreUint32(&t.dead[row], at) }
+
+func (t *table) aliveAt(row, at uint32) bool {
+	d := atomic.LoadUint32(&t.dead[row])
 	return d == 0 || d > at
 }
 
-func (t *table) rowCats(r uint32) []uint32    { return t.cats[t.lists[r]:t.lists[r+1]] }
-func (t *table) rowTags(r uint32) []uint32    { return t.tags[t.tagAt[r]:t.tagAt[r+1]] }
-func (t *table) rowPts(r uint32) []orb.Point  { return t.pts[t.ptAt[r]:t.ptAt[r+1]] }
-func (t *table) rowSpans(r uint32) []span     { return t.spans[t.spnAt[r]:t.spnAt[r+1]] }
-func (t *table) slug(in *info) []byte         { return t.text[in.text : in.text+uint64(in.slugLen)] }
-func (t *table) foldedName(in *info) []byte   { return t.words(in)[:in.foldLen] }
-func (t *table) category(r uint32) (c uint32) { return mainOf(t.rowCats(r)) }
+func (t *table) rowCats(r uint32) []uint32 { return t.cats[t.lists[r]:t.lists[r+1]] }
+func (t *table) rowTags(r uint32) []uint32 { return t.tags[t.tagAt[r]:t.tagAt[r+1]] }
+func (t *table) rowSpans(r uint32) []span  { return t.spans[t.spnAt[r]:t.spnAt[r+1]] }
+func (t *table) category(r uint32) uint32  { return mainOf(t.rowCats(r)) }
+func (t *table) slug(in *info) []byte      { return t.part(in, 0, in.slugLen) }
+func (t *table) name(in *info) []byte      { return t.part(in, int(in.slugLen), in.nameLen) }
+func (t *table) words(in *info) []byte {
+	return t.part(in, int(in.slugLen)+int(in.nameLen), in.wordsLen)
+}
+func (t *table) foldedName(in *info) []byte { return t.words(in)[:in.foldLen] }
 
-func (t *table) name(in *info) []byte {
-	at := in.text + uint64(in.slugLen)
-	return t.text[at : at+uint64(in.nameLen)]
+func (t *table) part(in *info, from int, n uint16) []byte {
+	at := int(in.text)*textUnit + from
+	return t.text[at : at+int(n)]
 }
 
-func (t *table) words(in *info) []byte {
-	at := in.text + uint64(in.slugLen) + uint64(in.nameLen) + uint64(in.townLen)
-	return t.text[at : at+uint64(in.wordsLen)]
+// rowPts ranges over the sites of a row.
+func (t *table) rowPts(r uint32) iter.Seq2[int, orb.Point] {
+	return func(yield func(int, orb.Point) bool) {
+		for i, p := range t.pts[t.ptAt[r]:t.ptAt[r+1]] {
+			if !yield(i, p.point()) {
+				return
+			}
+		}
+	}
 }
 
 // end returns when the last date of an event ends, or maxTime for what has no time.
@@ -310,7 +339,13 @@ func sumInt(h, v uint64) uint64 {
 	return hi ^ lo + 0x632be59bd9b4e019
 }
 
-func sumBytes(h uint64, b []byte) uint64 { return sumString(h, string(b)) }
+func sumStrings(h uint64, list []string) uint64 {
+	h = sumInt(h, uint64(len(list)))
+	for _, s := range list {
+		h = sumString(h, s)
+	}
+	return h
+}
 
 func sumString(h uint64, s string) uint64 {
 	h = sumInt(h, uint64(len(s)))

@@ -81,7 +81,8 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 func (s *Snapshot) scratch(q *query, seg *segment, z, x, y int) *scratch {
 	sc := scratches.Get().(*scratch)
-	sc.grid = grid{}
+	clear(sc.local[:])
+	sc.far = nil
 	sc.init(s, q, seg, z, uint32(x), uint32(y))
 	if n := len(s.categories.list); len(sc.counts) < n {
 		sc.counts = make([]int32, n)
@@ -90,7 +91,7 @@ func (s *Snapshot) scratch(q *query, seg *segment, z, x, y int) *scratch {
 }
 
 func (sc *scratch) free() {
-	sc.grid = grid{} // holds a snapshot
+	sc.s, sc.q, sc.seg, sc.far = nil, nil, nil, nil // not to keep a snapshot alive
 	scratches.Put(sc)
 }
 
@@ -158,7 +159,7 @@ func (s *Snapshot) Markers(z, x, y int, f Filter) ([]Marker, error) {
 		r := s.ptRow[pt]
 		in := &s.info[r]
 		out = append(out, Marker{
-			Point: s.pts[pt], Count: 1, ID: s.ids[r].unpack(), Slug: string(s.slug(in)), Name: string(s.name(in)),
+			Point: s.pts[pt].point(), Count: 1, ID: s.ids[r].unpack(), Slug: string(s.slug(in)), Name: string(s.name(in)),
 			Kind: directory.Kind(s.kinds.list[s.kind[r]]), Category: s.categoryName(r), Approximate: in.approximate,
 			Origin: s.origins.list[in.origin],
 		})
