@@ -22,7 +22,8 @@ import (
 //	regions
 //	countries  bits, languages, labels (x, y, first zoom, a name in each language)
 //	places     bits, number of towns of each first zoom, then columns: Morton codes,
-//	           populations doubled (plus one: a capital), lengths of names, names
+//	           populations doubled (plus one: a capital), lengths of names, names; then
+//	           the French names (steps between towns, name)
 //
 //go:embed data/*.bin.gz
 var files embed.FS

@@ -19,7 +19,8 @@
 //	boundaries  lines     kind=country, kind_detail=2 (tiles from zoom 0)
 //	                      kind=region, kind_detail=4 (tiles from zoom 6)
 //	places      points    kind=country, or kind=locality with kind_detail=city|town|village
-//	                      name, and for countries name:fr, name:en and so on
+//	                      name, for countries also name:fr, name:en and so on, and for
+//	                      towns name:fr where it is another
 //	                      population (two significant digits), population_rank (0 to 17)
 //	                      capital=yes
 //	                      min_zoom: the zoom of a 256-pixel map from which to show it

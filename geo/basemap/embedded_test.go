@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -174,6 +175,47 @@ func TestNoTile(t *testing.T) {
 	}
 	if _, err := world.Tile(MaxZoom, 1<<MaxZoom-1, 1<<MaxZoom-1); err != nil {
 		t.Errorf("the last tile: %v", err)
+	}
+}
+
+// TestConcurrent asks a fresh world from several sides, for the race detector.
+func TestConcurrent(t *testing.T) {
+	b := Embedded()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for z := range 11 {
+				tile, err := b.Tile(z, (1<<z)/2, (1<<z)*3/8)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				plain, err := tile.Plain()
+				if err != nil || plain.ETag == tile.ETag || plain.Encoding != "" || len(plain.Data) < len(tile.Data)/2 {
+					t.Errorf("goroutine %d, zoom %d: %v, %s, %s", i, z, err, plain.ETag, tile.ETag)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestEmbeddedSize keeps the repository and the program light.
+func TestEmbeddedSize(t *testing.T) {
+	entries, err := files.ReadDir("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total int64
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += info.Size()
+	}
+	if total == 0 || total > 3_000_000 {
+		t.Errorf("the embedded files have %d bytes, want at most 3 MB", total)
 	}
 }
 

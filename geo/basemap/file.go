@@ -95,6 +95,19 @@ func plainText(s string) string {
 	return s
 }
 
+// Plain returns the tile unpacked, with an entity tag of its own, for a client that does
+// not accept its encoding.
+func (t Tile) Plain() (Tile, error) {
+	if t.Encoding == "" {
+		return t, nil
+	}
+	data, err := gunzip(t.Data, 4*maxTile)
+	if err != nil {
+		return Tile{}, fmt.Errorf("damaged tile: %w", err)
+	}
+	return newTile(data, t.ContentType, ""), nil
+}
+
 // Layers decodes a vector tile, whatever its encoding. Coordinates are tile units, y down.
 func (t Tile) Layers() (layers mvt.Layers, err error) {
 	if t.ContentType != TypeMVT {
@@ -106,11 +119,8 @@ func (t Tile) Layers() (layers mvt.Layers, err error) {
 			layers, err = nil, fmt.Errorf("damaged vector tile: %v", p)
 		}
 	}()
-	data := t.Data
-	if t.Encoding == "gzip" {
-		if data, err = gunzip(data, 4*maxTile); err != nil {
-			return nil, fmt.Errorf("damaged vector tile: %w", err)
-		}
+	if t, err = t.Plain(); err != nil {
+		return nil, err
 	}
-	return mvt.Unmarshal(data)
+	return mvt.Unmarshal(t.Data)
 }

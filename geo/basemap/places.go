@@ -19,6 +19,7 @@ type places struct {
 	people    []uint32 // doubled, plus one for a capital
 	names     []uint32 // where each name begins; one more at the end
 	text      string
+	french    map[int]string // of the towns that go by another name in French
 	countries []country
 }
 
@@ -55,12 +56,17 @@ func readPlaces() (*places, error) {
 	for i := range p.people {
 		p.people[i] = uint32(r.uint())
 	}
-	size := 0
+	size, last := 0, 0
 	for i := range n {
 		size += r.uint()
 		p.names[i+1] = uint32(size)
 	}
 	p.text = r.text(size)
+	p.french = map[int]string{}
+	for range r.count() {
+		last += r.uint()
+		p.french[last] = r.text(r.uint())
+	}
 	if r.err != nil {
 		return nil, fmt.Errorf("places: %w", r.err)
 	}
@@ -147,6 +153,9 @@ func (p *places) feature(i int, scale float64, x, y int) *geojson.Feature {
 	f.Properties["population"] = population
 	f.Properties["population_rank"] = populationRank(population)
 	f.Properties["min_zoom"] = zoom - 1
+	if french := p.french[i]; french != "" {
+		f.Properties["name:fr"] = french
+	}
 	if p.people[i]&1 == 1 {
 		f.Properties["capital"] = "yes"
 	}

@@ -52,6 +52,8 @@ func TestLook(t *testing.T) {
 		"dark9":    {Center: saintEtienne, Zoom: 8.6, Markers: loire(), Theme: Dark},
 		"print9":   {Center: saintEtienne, Zoom: 8.6, Markers: loire(), Theme: Print},
 		"brittany": {Center: orb.Point{-3, 48.2}, Zoom: 7.6},
+		"entry12":  {Center: saintEtienne, Zoom: 12, Markers: []Marker{{Position: saintEtienne, Kind: "organisation", Colour: "#3a6ea5"}}},
+		"europe3":  {Center: orb.Point{15, 50}, Zoom: 3.4, Language: "fr"},
 		"fiji":     {Center: orb.Point{179.5, -17}, Zoom: 6},
 	} {
 		if o.Width == 0 {

@@ -20,6 +20,8 @@ const placeBits = 20
 
 type town struct {
 	name       string
+	french     string // where it is another one
+	country    string
 	x, y       uint32
 	population int
 	capital    bool
@@ -57,6 +59,7 @@ func parseTowns(data []byte) ([]town, error) {
 		const size = 1 << placeBits
 		towns = append(towns, town{
 			name:       strings.TrimSpace(norm.NFC.String(f[1])),
+			country:    f[8],
 			x:          uint32(min(size-1, max(0, int(fx*size)))),
 			y:          uint32(min(size-1, max(0, int(fy*size)))),
 			population: population,
@@ -64,7 +67,7 @@ func parseTowns(data []byte) ([]town, error) {
 		})
 	}
 	rankTowns(towns)
-	return towns, nil
+	return towns, nameInFrench(towns)
 }
 
 // rankTowns gives each town the first zoom (of 256-pixel tiles) at which it should be
@@ -156,6 +159,15 @@ func encodeTowns(towns []town) []byte {
 	}
 	for _, t := range towns {
 		b = append(b, t.name...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(exonyms)))
+	last := 0
+	for i, t := range towns {
+		if t.french != "" {
+			b = binary.AppendUvarint(b, uint64(i-last))
+			b = append(binary.AppendUvarint(b, uint64(len(t.french))), t.french...)
+			last = i
+		}
 	}
 	return b
 }
