@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +21,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts a real Chromium, or skips the test where there is none; under CI that is a failure.
-func browser(t *testing.T) (context.Context, string, *watch) {
+// startBrowser starts a real Chromium, or skips the test where there is none; under CI that is a failure.
+func startBrowser(t *testing.T) (context.Context, string, *watch) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes its time: left out by -short")
@@ -47,6 +48,7 @@ func browser(t *testing.T) (context.Context, string, *watch) {
 	if err := chromedp.Listen(tab, w.event); err != nil {
 		t.Fatal(err)
 	}
+	send(t, tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	send(t, tab, network.Enable, network.EnableParams{})
 	send(t, tab, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": "fr"}})
 	return tab, server.URL, w
@@ -131,6 +133,13 @@ func (w *watch) event(ev any) {
 	}
 }
 
+// forget drops what a test brought about itself.
+func (w *watch) forget(word string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrong = slices.DeleteFunc(w.wrong, func(s string) bool { return strings.Contains(s, word) })
+}
+
 func (w *watch) check(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
@@ -167,7 +176,7 @@ func axeSource(t *testing.T) string {
 
 // TestAxe looks at every page, narrow and wide, light and dark. FRONTEND_SHOTS names a folder for pictures of them.
 func TestAxe(t *testing.T) {
-	tab, base, w := browser(t)
+	tab, base, w := startBrowser(t)
 	axe := axeSource(t)
 	pages := []struct{ name, path, ready string }{
 		{"home", "/", ".live .crowd"}, {"filtered", "/?category=repair&q=a&kind=place", ".live .pin"}, {"empty", "/?q=zzz", ".empty"}, {"map", "/?view=map", ".live .crowd"}, {"light", "/?light=1", "#show-live:not([hidden])"},
@@ -195,15 +204,7 @@ func TestAxe(t *testing.T) {
 				do(t, tab, chromedp.Navigate(base+p.path))
 				until(t, tab, `document.querySelector("`+p.ready+`")`)
 				do(t, tab, chromedp.Sleep(300*time.Millisecond)) // the map's last tiles
-				if shots != "" {
-					picture, err := chromedp.Run(tab, chromedp.CaptureScreenshot())
-					if err == nil {
-						err = os.WriteFile(filepath.Join(shots, name+".png"), picture, 0o644)
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-				}
+				shoot(t, tab, name)
 				do(t, tab, chromedp.Evaluate[chromedp.Void](axe))
 				found := js[string](t, tab, `axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21aa","wcag22aa","best-practice"], rules: {"target-size": {enabled: true}}}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, impact: v.impact, nodes: v.nodes.map(n => n.target + " " + n.failureSummary)}))))`)
 				var violations []struct {
@@ -220,4 +221,20 @@ func TestAxe(t *testing.T) {
 		}
 	}
 	w.check(t)
+}
+
+// saveShot keeps a picture in the folder FRONTEND_SHOTS, when it is named.
+func saveShot(t *testing.T, name string, take func() ([]byte, error)) {
+	t.Helper()
+	dir := os.Getenv("FRONTEND_SHOTS")
+	if dir == "" {
+		return
+	}
+	picture, err := take()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

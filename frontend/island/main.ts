@@ -224,13 +224,13 @@ class Island {
     try {
       const next = await fetchFragment(new URL(path, location.origin));
       if (push) history.pushState({ inside: true }, "", path);
-      const old = id("entry");
-      if (old) old.replaceWith(next);
-      else this.column.prepend(next);
       if (this.browse && !this.browse.hidden) {
         this.scroll = this.scroller().scrollTop;
         this.browse.hidden = true;
       }
+      const old = id("entry");
+      if (old) old.replaceWith(next);
+      else this.column.prepend(next);
       this.split.classList.add("opened");
       this.scroller().scrollTop = 0;
       document.title = next.dataset.title ?? document.title;
