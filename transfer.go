@@ -77,11 +77,16 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 	}
 	defer func() { err = errors.Join(err, done()) }()
 
-	var report any
 	if *undo != "" {
-		report, err = transfer.Undo(ctx, d, *undo)
-	} else {
-		report, err = importFrom(ctx, d, rest[0], o, env.stderr)
+		report, err := transfer.Undo(ctx, d, *undo)
+		if err != nil && report == nil {
+			return err
+		}
+		return errors.Join(err, printReport(env.stdout, report, *asJSON))
+	}
+	report, err := importFrom(ctx, d, rest[0], o, env.stderr)
+	if report == nil {
+		return err
 	}
 	return errors.Join(err, printReport(env.stdout, report, *asJSON))
 }

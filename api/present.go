@@ -115,6 +115,7 @@ func (p presenter) alive(e *directory.Entry) frontend.Alive {
 	if v := e.Event; v != nil {
 		if span, ok := v.Next(p.now, p.zone); ok {
 			a.Next = p.occurrence(e, span)
+			a.Next.Name, a.Next.Slug = "", ""
 			a.Status = eventWord(span.State)
 		} else {
 			a.Status = "ended"
