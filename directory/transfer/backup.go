@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -13,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"reflect"
 	"time"
 
 	"archipel/directory"
@@ -83,14 +83,9 @@ type backupWriter struct {
 }
 
 func (b *backupWriter) line(l backupLine) error {
-	out, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	out = append(out, '\n')
-	b.sum.Write(out)
-	_, err = b.w.Write(out)
-	return err
+	enc := json.NewEncoder(io.MultiWriter(b.w, b.sum))
+	enc.SetEscapeHTML(false) // documents stay as they were written
+	return enc.Encode(l)
 }
 
 // Backup writes everything that the store holds: settings, the log up to its head at this moment, and the positions of
@@ -363,8 +358,8 @@ func (p *restorer) check(r io.Reader) error {
 }
 
 func sameJSON(a, b []byte) bool {
-	var x, y bytes.Buffer
-	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // write appends what the store lacks. Cursors come last: none may be ahead of the log.

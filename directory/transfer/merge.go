@@ -326,12 +326,26 @@ func merge(ctx context.Context, d *directory.Directory, rec *record, current *en
 		if gone && f.name == "position" || f.name == "approximate" && len(file.Sites) == 0 {
 			continue
 		}
+		if merge, ok := lists[f.name]; ok {
+			kept, err := merge(p, &next, &file)
+			if err != nil {
+				return next, false, err
+			}
+			changed = changed || !f.same(&next, current)
+			if kept {
+				rec.warn(f.name, CodeKeptLocal, show(f, &file), "some were taken away here; the source, which has not changed them since, says")
+			}
+			continue
+		}
 		base, err := p.base(f)
 		if err != nil {
 			return next, false, err
 		}
 		switch {
 		case base != nil && f.same(&file, base):
+			if gone {
+				continue
+			}
 			rec.warn(f.name, CodeKeptLocal, show(f, &file), "edited here; the source, which has not changed it since, says")
 			continue
 		case base != nil && f.same(current, base):
@@ -339,9 +353,6 @@ func merge(ctx context.Context, d *directory.Directory, rec *record, current *en
 			if !f.empty(current) && base != nil {
 				rec.warn(f.name, CodeKeptLocal, show(f, current), "edited here and now empty at the source; stays")
 			}
-			continue
-		case mergeLists(f.name, &next, &file, base):
-			changed = changed || !f.same(&next, current)
 			continue
 		case !f.empty(current):
 			rec.warn(f.name, CodeOverwritten, show(f, current), "the source changed it; the value that was edited here is in the history")
@@ -377,26 +388,52 @@ func partial(name string, file, current *entry, rec *record) {
 	}
 }
 
-// mergeLists applies to the list that stands what the source added and took away; false when f is no list.
-func mergeLists(name string, next, file, base *entry) bool {
-	if base == nil {
-		base = &entry{}
+// lists are the fields of which an import adds and takes away single elements.
+var lists = map[string]func(p *past, next, file *entry) (kept bool, err error){
+	"categories": listOf(func(e *entry) *[]string { return &e.Categories }),
+	"tags":       listOf(func(e *entry) *[]string { return &e.Tags }),
+	"links":      listOf(func(e *entry) *[]directory.Link { return &e.Links }),
+	"images":     listOf(func(e *entry) *[]directory.Image { return &e.Images }),
+	"relations":  listOf(func(e *entry) *[]directory.Relation { return &e.Relations }),
+}
+
+// listOf applies to the list that stands what the source added and took away since it last did. It reports whether
+// elements of the source stay out because somebody took them away here.
+func listOf[T comparable](at func(*entry) *[]T) func(p *past, next, file *entry) (bool, error) {
+	return func(p *past, next, file *entry) (bool, error) {
+		if err := p.load(); err != nil {
+			return false, err
+		}
+		base := given(p, at)
+		*at(next) = merged(*at(next), *at(file), base)
+		return slices.ContainsFunc(*at(file), func(v T) bool { return !slices.Contains(*at(next), v) }), nil
 	}
-	switch name {
-	case "categories":
-		next.Categories = merged(next.Categories, file.Categories, base.Categories)
-	case "tags":
-		next.Tags = merged(next.Tags, file.Tags, base.Tags)
-	case "links":
-		next.Links = merged(next.Links, file.Links, base.Links)
-	case "images":
-		next.Images = merged(next.Images, file.Images, base.Images)
-	case "relations":
-		next.Relations = merged(next.Relations, file.Relations, base.Relations)
-	default:
-		return false
+}
+
+// given returns the elements that the source had given: those that an import was the last to add or take away, and
+// added.
+func given[T comparable](p *past, at func(*entry) *[]T) []T {
+	if p.version != nil {
+		return *at(p.version)
 	}
-	return true
+	var base, was []T
+	for i := len(p.changes) - 1; i >= 0; i-- {
+		c := &p.changes[i]
+		if c.Redacted {
+			continue
+		}
+		is := *at(&c.Entry)
+		if byMachine(c) {
+			for _, v := range is {
+				if !slices.Contains(was, v) && !slices.Contains(base, v) {
+					base = append(base, v)
+				}
+			}
+			base = slices.DeleteFunc(base, func(v T) bool { return slices.Contains(was, v) && !slices.Contains(is, v) })
+		}
+		was = is
+	}
+	return base
 }
 
 func merged[T comparable](current, file, base []T) []T {
