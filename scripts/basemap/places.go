@@ -32,6 +32,15 @@ type town struct {
 // keeps settlements of 1,000 people or more, every capital, and all French communes
 // that it holds. Sections of towns and places of the past are left out.
 func parseTowns(data []byte) ([]town, error) {
+	towns, err := parseRows(data)
+	if err != nil {
+		return nil, err
+	}
+	rankTowns(towns)
+	return towns, nameInFrench(towns)
+}
+
+func parseRows(data []byte) ([]town, error) {
 	var towns []town
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		if len(line) == 0 {
@@ -66,8 +75,7 @@ func parseTowns(data []byte) ([]town, error) {
 			capital:    capital,
 		})
 	}
-	rankTowns(towns)
-	return towns, nameInFrench(towns)
+	return towns, nil
 }
 
 // rankTowns gives each town the first zoom (of 256-pixel tiles) at which it should be
@@ -84,7 +92,7 @@ func rankTowns(towns []town) {
 	}
 	for z := 2; z <= 10; z++ {
 		// One pixel of zoom z is 1<<(placeBits-8-z) cells.
-		dx, dy := uint32(84)<<(placeBits-8-z), uint32(34)<<(placeBits-8-z)
+		dx, dy := uint32(72)<<(placeBits-8-z), uint32(24)<<(placeBits-8-z)
 		type cell struct{ x, y uint32 }
 		grid := map[cell][]int{}
 		for i := range towns {
