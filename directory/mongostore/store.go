@@ -28,7 +28,7 @@ const DefaultDatabase = "archipel"
 
 // How long the server may take. A request of a visitor waits at most readTimeout for a server that went away.
 const (
-	openTimeout      = 15 * time.Second // indexes are built then
+	indexTimeout     = 10 * time.Minute // to build one on a large collection
 	selectionTimeout = 4 * time.Second
 	readTimeout      = 5 * time.Second
 	writeTimeout     = 15 * time.Second
@@ -123,13 +123,39 @@ var indexes = map[string][]bson.D{
 	},
 }
 
-// prepare finds out at once whether the server is there, allows writing and was laid out by a version we know.
+// prepare finds out at once whether the server is there, allows writing and was laid out by a version we know. Indexes
+// and entries that are missing may take as long as there is progress.
 func (s *Store) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	if err := s.checkLayout(ctx); err != nil {
+		return err
+	}
+	for name, keys := range indexes {
+		models := make([]mongo.IndexModel, len(keys))
+		for i, k := range keys {
+			models[i] = mongo.IndexModel{Keys: k}
+		}
+		err := s.do(ctx, indexTimeout, "index on "+name, func(ctx context.Context) error {
+			_, err := s.changes.Database().Collection(name).Indexes().CreateMany(ctx, models)
+			return err
+		})
+		if err != nil {
+			return s.openError(err)
+		}
+	}
+	head, err := s.Head(ctx)
+	if err != nil {
+		return s.openError(err)
+	}
+	if err := s.catchUp(ctx, head); err != nil {
+		return s.openError(err)
+	}
+	return nil
+}
+
+func (s *Store) checkLayout(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, selectionTimeout+time.Second)
 	defer cancel()
-	first, stop := context.WithTimeout(ctx, selectionTimeout+time.Second)
-	defer stop()
-	if err := s.client.Ping(first, nil); err != nil {
+	if err := s.client.Ping(ctx, nil); err != nil {
 		return s.openError(err)
 	}
 	_, err := s.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "schema"}},
@@ -144,22 +170,6 @@ func (s *Store) prepare(ctx context.Context) error {
 	if schema.Version != schemaVersion {
 		return fmt.Errorf("MongoDB at %s: %w: its layout has version %d, this program knows version %d; use a newer one",
 			s.where, directory.ErrCorrupt, schema.Version, schemaVersion)
-	}
-	for name, keys := range indexes {
-		models := make([]mongo.IndexModel, len(keys))
-		for i, k := range keys {
-			models[i] = mongo.IndexModel{Keys: k}
-		}
-		if _, err := s.changes.Database().Collection(name).Indexes().CreateMany(ctx, models); err != nil {
-			return s.openError(fmt.Errorf("index on %s: %w", name, err))
-		}
-	}
-	head, err := s.Head(ctx)
-	if err != nil {
-		return s.openError(err)
-	}
-	if err := s.catchUp(ctx, head); err != nil {
-		return s.openError(err)
 	}
 	return nil
 }

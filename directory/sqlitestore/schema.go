@@ -39,72 +39,73 @@ var migrations = []string{
 	) STRICT, WITHOUT ROWID;`,
 }
 
-// migrate runs in one transaction per step, so that two processes starting together do each step once and a crash
-// leaves a whole version.
-func (s *Store) migrate(ctx context.Context) error {
-	fail := func(err error) error { return s.fail(ctx, "open "+s.path, err) }
-	for {
-		var version int
-		if err := s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return fail(err)
-		}
-		if version == len(migrations) {
-			return s.checkOwner(ctx, s.read)
-		}
-		tx, err := s.write.BeginTx(ctx, nil)
-		if err != nil {
-			return fail(err)
-		}
-		if err := s.step(ctx, tx); err != nil {
-			tx.Rollback()
-			return err
-		}
-		if err := tx.Commit(); err != nil {
-			return fail(err)
-		}
-	}
-}
-
-func (s *Store) step(ctx context.Context, tx *sql.Tx) error {
-	fail := func(err error) error { return s.fail(ctx, "open "+s.path, err) }
-	var version, tables int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return fail(err)
-	}
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return fail(err)
-	}
-	if version > 0 || tables > 0 {
-		if err := s.checkOwner(ctx, tx); err != nil {
-			return err
-		}
-	}
-	switch {
-	case version == len(migrations): // another process was faster
-		return nil
-	case version < 0 || version > len(migrations):
-		return fmt.Errorf("open %s: %w: its schema has version %d, this program knows versions up to %d; use a newer one",
-			s.path, directory.ErrCorrupt, version, len(migrations))
-	}
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d",
-		migrations[version], applicationID, version+1))
+// inspect refuses a file that is not ours before anything touches it.
+func (s *Store) inspect(ctx context.Context) error {
+	db, err := sql.Open("sqlite", plainDSN(s.path)+"&_pragma=query_only(1)")
 	if err != nil {
-		return fail(err)
+		return s.fail(ctx, "open "+s.path, err)
 	}
-	return nil
+	defer db.Close()
+	_, err = s.version(ctx, db)
+	return err
 }
 
 type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (s *Store) checkOwner(ctx context.Context, q queryer) error {
-	var id int64
-	if err := q.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return s.fail(ctx, "open "+s.path, err)
+// version returns the version of the schema, 0 for an empty file.
+func (s *Store) version(ctx context.Context, q queryer) (version int, err error) {
+	var tables, id int
+	// One statement, for another process may be migrating.
+	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM sqlite_schema), user_version, application_id
+		FROM pragma_user_version, pragma_application_id`).Scan(&tables, &version, &id)
+	if err != nil {
+		return 0, s.fail(ctx, "open "+s.path, err)
 	}
-	if id != applicationID {
-		return fmt.Errorf("open %s: %w: this is another program's database", s.path, directory.ErrCorrupt)
+	switch {
+	case tables == 0 && version == 0:
+		return 0, nil
+	case id != applicationID:
+		return 0, fmt.Errorf("open %s: %w: this is another program's database", s.path, directory.ErrCorrupt)
+	case version <= 0 || version > len(migrations):
+		return 0, fmt.Errorf("open %s: %w: its schema has version %d, this program knows versions up to %d; use a newer one",
+			s.path, directory.ErrCorrupt, version, len(migrations))
+	}
+	return version, nil
+}
+
+// migrate runs in one transaction per step, so that two processes starting together do each step once and a crash
+// leaves a whole version.
+func (s *Store) migrate(ctx context.Context) error {
+	for {
+		version, err := s.version(ctx, s.read)
+		if err != nil || version == len(migrations) {
+			return err
+		}
+		tx, err := s.write.BeginTx(ctx, nil)
+		if err != nil {
+			return s.fail(ctx, "open "+s.path, err)
+		}
+		if err := s.step(ctx, tx); err != nil {
+			tx.Rollback()
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return s.fail(ctx, "open "+s.path, err)
+		}
+	}
+}
+
+func (s *Store) step(ctx context.Context, tx *sql.Tx) error {
+	version, err := s.version(ctx, tx)
+	if err != nil || version == len(migrations) { // another process was faster
+		return err
+	}
+	_, err = tx.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d",
+		migrations[version], applicationID, version+1))
+	if err != nil {
+		return s.fail(ctx, "open "+s.path, err)
 	}
 	return nil
 }

@@ -53,6 +53,9 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, fmt.Errorf("data directory %s: %w: %w", dir, directory.ErrUnavailable, err)
 	}
 	s := &Store{path: path}
+	if err := s.inspect(ctx); err != nil {
+		return nil, err
+	}
 	s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate&_pragma=secure_delete(1)&_pragma=journal_size_limit(67108864)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -90,8 +93,12 @@ func create(path string) error {
 }
 
 func dsn(path, more string) string {
+	return plainDSN(path) + "&_journal_mode=WAL&_synchronous=FULL&" + more
+}
+
+func plainDSN(path string) string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
-	return u.String() + "?_busy_timeout=" + busyTimeout + "&_journal_mode=WAL&_synchronous=FULL&" + more
+	return u.String() + "?_busy_timeout=" + busyTimeout
 }
 
 // prepare brings the schema up to date and looks for damage where that is cheap.
