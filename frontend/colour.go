@@ -83,7 +83,9 @@ func onto(c colour) string {
 	return ink.String()
 }
 
-// Grounds that derived tones must be readable on: paper and sand of tokens.css, light and dark.
+// Paper and sand of tokens.css, on which derived tones must be readable, and the quiet text that must be readable on them.
+const softLight, softDark = "#5a5c50", "#b5b2a4"
+
 var (
 	lightGrounds = []string{"#fcf9f2", "#f2ecdf"}
 	darkGrounds  = []string{"#191c1a", "#252a27"}
@@ -103,11 +105,19 @@ func themeCSS(accent colour) string {
 		if dark {
 			base = mix(accent, white, 0.35)
 		}
-		foam := mix(g[0], accent, 0.14)
+		part, soft := 0.14, softLight
 		if dark {
-			foam = mix(g[0], accent, 0.3)
+			part, soft = 0.3, softDark
 		}
-		foam, _ = parseColour(foam.String())
+		// the ground of what is selected: as much of the accent as the quiet text on it bears
+		text, _ := parseColour(soft)
+		foam := g[0]
+		for ; part > 0.02; part -= 0.02 {
+			foam, _ = parseColour(mix(g[0], accent, part).String())
+			if contrast(foam, text) >= 4.6 {
+				break
+			}
+		}
 		sea := readable(base, 4.6, append(g, foam)...)
 		on := white
 		if contrast(sea, white) < 4.5 {

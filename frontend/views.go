@@ -158,13 +158,13 @@ func aliveLines(p Page, l *Localizer, a Alive) []aliveLine {
 	}
 	switch {
 	case a.Open == Open && !a.Until.IsZero() && days(a.Until) == days(p.Now.In(a.Until.Location())):
-		out = append(out, aliveLine{"leaf", "clock", l.Text("open.until", "Time", l.Clock(a.Until))})
+		out = append(out, aliveLine{"leaf now", "clock", l.Text("open.until", "Time", l.Clock(a.Until))})
 	case a.Open == Open:
-		out = append(out, aliveLine{"leaf", "clock", l.Text("open.now")})
+		out = append(out, aliveLine{"leaf now", "clock", l.Text("open.now")})
 	case a.Open == Closed && !a.Until.IsZero():
-		out = append(out, aliveLine{"", "clock", l.Text("open.closed_until", "When", l.Day(a.Until, p.Now)+", "+l.Clock(a.Until))})
+		out = append(out, aliveLine{"now", "clock", l.Text("open.closed_until", "When", l.Day(a.Until, p.Now)+", "+l.Clock(a.Until))})
 	case a.Open == Closed:
-		out = append(out, aliveLine{"", "clock", l.Text("open.closed")})
+		out = append(out, aliveLine{"now", "clock", l.Text("open.closed")})
 	}
 	if a.Next != nil {
 		when := l.When(*a.Next, p.Now)
