@@ -47,10 +47,11 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	stack, err := openBasemap(c["basemap"])
+	stack, closeBasemap, err := openBasemap(c["basemap"])
 	if err != nil {
 		return fmt.Errorf("-basemap: %w", err)
 	}
+	defer closeBasemap()
 	store, err := c.store(ctx)
 	if err != nil {
 		return err
@@ -115,15 +116,16 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-func openBasemap(path string) (*basemap.Stack, error) {
+func openBasemap(path string) (*basemap.Stack, func(), error) {
 	if path == "" {
-		return basemap.NewStack(nil, basemap.Embedded()), nil
+		return basemap.NewStack(nil, basemap.Embedded()), func() {}, nil
 	}
 	file, err := basemap.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return basemap.NewStack(file, basemap.Embedded()), nil
+	// A file that was only read has nothing to lose when it is closed.
+	return basemap.NewStack(file, basemap.Embedded()), func() { _ = file.Close() }, nil
 }
 
 // fillDemo writes the demonstration region into an empty directory, and finishes one that was cut short.

@@ -108,8 +108,15 @@ func (s *Server) baseTile(c *fiber.Ctx) error {
 		return nil
 	}
 	if t.Encoding != "" {
-		c.Set(fiber.HeaderContentEncoding, t.Encoding)
 		c.Vary(fiber.HeaderAcceptEncoding)
+		if !c.Request().Header.HasAcceptEncoding(t.Encoding) {
+			plain, err := t.Plain()
+			if err != nil {
+				return err
+			}
+			return c.Send(plain.Data)
+		}
+		c.Set(fiber.HeaderContentEncoding, t.Encoding)
 	}
 	return c.Send(t.Data)
 }
