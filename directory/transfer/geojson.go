@@ -389,11 +389,12 @@ func sites(g orb.Geometry) (points []orb.Point, reduced bool, err error) {
 			points, err = nil, errors.New("broken geometry")
 		}
 	}()
+	if g.Bound().IsEmpty() {
+		return nil, false, nil // empty coordinates mean no geometry (RFC 7946, section 3.1)
+	}
 	c, _ := planar.CentroidArea(g)
-	if math.IsNaN(c[0]) || math.IsNaN(c[1]) {
-		if c = g.Bound().Center(); math.IsNaN(c[0]) || math.IsNaN(c[1]) || g.Bound().IsEmpty() {
-			return nil, false, errors.New("a geometry without a position")
-		}
+	if math.IsNaN(c[0]) || math.IsNaN(c[1]) || !g.Bound().Contains(c) {
+		c = g.Bound().Center()
 	}
 	return []orb.Point{c}, true, nil
 }

@@ -136,10 +136,14 @@ func public(e directory.Entry) map[string]any {
 // Whatever an entry holds, an export imported elsewhere brings it: every public field, in every format.
 func TestExportThenImportLosesNothing(t *testing.T) {
 	formats := map[string]func(io.Writer) Writer{
-		"CSV":           func(w io.Writer) Writer { return NewCSV(w, ExportOptions{}) },
-		"CSV semicolon": func(w io.Writer) Writer { return NewCSV(w, ExportOptions{Separator: ';', BOM: true, Page: func(*directory.Entry) string { return "https://here.example/x" }}) },
-		"CSV tab":       func(w io.Writer) Writer { return NewCSV(w, ExportOptions{Separator: '\t'}) },
-		"GeoJSON":       func(w io.Writer) Writer { return NewGeoJSON(w, ExportOptions{Members: map[string]any{"title": "x", "numberMatched": 3}}) },
+		"CSV": func(w io.Writer) Writer { return NewCSV(w, ExportOptions{}) },
+		"CSV semicolon": func(w io.Writer) Writer {
+			return NewCSV(w, ExportOptions{Separator: ';', BOM: true, Page: func(*directory.Entry) string { return "https://here.example/x" }})
+		},
+		"CSV tab": func(w io.Writer) Writer { return NewCSV(w, ExportOptions{Separator: '\t'}) },
+		"GeoJSON": func(w io.Writer) Writer {
+			return NewGeoJSON(w, ExportOptions{Members: map[string]any{"title": "x", "numberMatched": 3}})
+		},
 	}
 	for seed := range uint64(4) {
 		m := maker{Rand: rand.New(rand.NewPCG(seed, 7)), full: seed == 0}
