@@ -1,7 +1,10 @@
 package geo
 
 import (
+	"cmp"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"archipel/directory"
@@ -16,7 +19,7 @@ type tileNumber struct{ x, y int }
 // its list as long as it says.
 func checkZoom(t *testing.T, x *Index, m model, f Filter, z int) {
 	t.Helper()
-	want, categories := 0, map[string]int{}
+	want := 0
 	tiles := map[tileNumber]bool{}
 	for _, it := range m {
 		ok, points := f.brute(&it, "")
@@ -33,9 +36,6 @@ func checkZoom(t *testing.T, x *Index, m model, f Filter, z int) {
 						tiles[tileNumber{(tx + dx) & (1<<z - 1), ty + dy}] = true
 					}
 				}
-			}
-			if len(it.Categories) > 0 {
-				categories[it.Categories[0]]++
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func checkListed(t *testing.T, s *Snapshot, m model, f Filter, k Marker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sites := 0
+	sites, main := 0, map[string]int{}
 	q, err := f.compile(s)
 	if err != nil {
 		t.Fatal(err)
@@ -109,11 +109,22 @@ func checkListed(t *testing.T, s *Snapshot, m model, f Filter, k Marker) {
 		for _, p := range points {
 			if q.area.has(p) {
 				sites++
+				if len(it.Categories) > 0 {
+					main[it.Categories[0]]++
+				}
 			}
 		}
 	}
 	if sites != k.Count || list.Matched != len(list.Hits) || list.Matched == 0 {
 		t.Errorf("cluster %v of %d sites lists %d entries with %d sites", k.Cluster, k.Count, list.Matched, sites)
+	}
+	var leading []Count
+	for c, n := range main {
+		leading = append(leading, Count{c, n})
+	}
+	slices.SortFunc(leading, func(a, b Count) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
+	if leading = leading[:min(3, len(leading))]; !slices.Equal(leading, k.Leading) {
+		t.Errorf("cluster of %d sites has %v, want %v", k.Count, k.Leading, leading)
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"archipel/directory"
@@ -21,16 +23,15 @@ import (
 
 // figures is what either side measured.
 type figures struct {
-	Version      string          `json:"version"`
-	Build        float64         `json:"build"`         // seconds
-	BuildDefault float64         `json:"build_default"` // seconds, with supercluster's own radius
-	Bytes        float64         `json:"bytes"`         // that the index keeps alive
-	Tiles        map[string]tile `json:"tiles"`         // by zoom
-	TilesDefault map[string]tile `json:"tiles_default"`
+	Version string          `json:"version"`
+	Build   float64         `json:"build"` // seconds, the best of some
+	CPU     float64         `json:"cpu"`   // seconds of processor time in that
+	Bytes   float64         `json:"bytes"` // that the index keeps alive
+	Tiles   map[string]tile `json:"tiles"` // by zoom
 }
 
 type tile struct {
-	Micros float64 `json:"micros"` // mean time of a tile, encoded
+	Micros float64 `json:"micros"` // mean processor time of a tile, encoded: what else runs does not count
 	Bytes  float64 `json:"bytes"`  // mean size
 }
 
@@ -146,14 +147,20 @@ func benchIndex(args []string) error {
 	if err != nil {
 		return err
 	}
-	out := figures{Tiles: map[string]tile{}}
-	runtime.GC()
-	start := time.Now()
-	index := geo.NewIndex()
-	if err := index.Put(items...); err != nil {
-		return err
+	out := figures{Tiles: map[string]tile{}, Build: math.Inf(1)}
+	var index *geo.Index
+	for range 5 {
+		index = nil
+		runtime.GC()
+		start, cpu := time.Now(), processor()
+		index = geo.NewIndex()
+		if err := index.Put(items...); err != nil {
+			return err
+		}
+		if t := time.Since(start).Seconds(); t < out.Build {
+			out.Build, out.CPU = t, (processor() - cpu).Seconds()
+		}
 	}
-	out.Build = time.Since(start).Seconds()
 	n := len(items)
 	items = nil
 	out.Bytes = memory() - before
@@ -191,7 +198,7 @@ func benchIndex(args []string) error {
 			}
 		}
 		rounds := 0
-		start := time.Now()
+		start, cpu := time.Now(), processor()
 		for time.Since(start) < 2*time.Second {
 			if err := pass(); err != nil {
 				return err
@@ -199,7 +206,7 @@ func benchIndex(args []string) error {
 			rounds++
 		}
 		out.Tiles[strconv.Itoa(z)] = tile{
-			Micros: float64(time.Since(start).Microseconds()) / float64(rounds*len(tiles)),
+			Micros: float64((processor() - cpu).Microseconds()) / float64(rounds*len(tiles)),
 			Bytes:  float64(bytes) / float64(len(tiles)),
 		}
 	}
@@ -213,46 +220,63 @@ const (
 	fasterTile  = 5
 )
 
+// table prints the comparison of the files that run.sh has left in a folder.
 func table(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("table: want N OURS THEIRS")
+	if len(args) != 2 {
+		return fmt.Errorf("table: want N FOLDER")
 	}
-	var ours, theirs figures
-	for path, to := range map[string]*figures{args[1]: &ours, args[2]: &theirs} {
-		b, err := os.ReadFile(path)
+	read := func(name string) (f figures, err error) {
+		b, err := os.ReadFile(filepath.Join(args[1], name))
+		if err == nil {
+			err = json.Unmarshal(b, &f)
+		}
+		return f, err
+	}
+	var all [5]figures
+	for i, name := range []string{"ours.json", "ours-bare.json", "theirs-full.json", "theirs-bare.json", "theirs-spaced.json"} {
+		f, err := read(name)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		if err := json.Unmarshal(b, to); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+		all[i] = f
 	}
+	ours, oursBare, full, bare, spaced := all[0], all[1], all[2], all[3], all[4]
+	fmt.Printf("\n| %s points | Archipel | supercluster %s | times better | promised |\n|---|---:|---:|---:|---:|\n", args[0], full.Version)
 	kept := true
-	row := func(what, a, b string, ratio, want float64) {
-		verdict := ""
+	row := func(what, unit string, a, b, want float64) {
+		promise := ""
 		if want > 0 {
-			verdict = fmt.Sprintf("%.0f", want)
-			if ratio < want {
-				verdict += " (missed)"
+			promise = fmt.Sprintf("%.0f", want)
+			if b/a < want {
+				promise += ", missed"
 				kept = false
 			}
 		}
-		fmt.Printf("| %s | %s | %s | %.1f | %s |\n", what, a, b, ratio, verdict)
+		fmt.Printf("| %s | %.4g %s | %.4g %s | %.1f | %s |\n", what, a, unit, b, unit, b/a, promise)
 	}
-	fmt.Printf("\n| %s points | Archipel | supercluster %s | times better | promised |\n|---|---:|---:|---:|---:|\n", args[0], theirs.Version)
-	s := func(v float64) string { return fmt.Sprintf("%.3f s", v) }
-	row("build, same spacing", s(ours.Build), s(theirs.Build), theirs.Build/ours.Build, fasterBuild)
-	row("build, its default radius", s(ours.Build), s(theirs.BuildDefault), theirs.BuildDefault/ours.Build, 0)
-	mb := func(v float64) string { return fmt.Sprintf("%.0f MB", v/1e6) }
-	row("memory", mb(ours.Bytes), mb(theirs.Bytes), theirs.Bytes/ours.Bytes, lessMemory)
-	t := func(v tile) string { return fmt.Sprintf("%.1f us, %.0f bytes", v.Micros, v.Bytes) }
+	row("clusters: build", "s", oursBare.Build, bare.Build, fasterBuild)
+	row("clusters: memory", "MB", oursBare.Bytes/1e6, bare.Bytes/1e6, lessMemory)
 	for _, z := range zooms {
 		k := strconv.Itoa(z)
-		row("tile z"+k+", same spacing", t(ours.Tiles[k]), t(theirs.Tiles[k]), theirs.Tiles[k].Micros/ours.Tiles[k].Micros, fasterTile)
-		row("tile z"+k+", its default radius", t(ours.Tiles[k]), t(theirs.TilesDefault[k]), theirs.TilesDefault[k].Micros/ours.Tiles[k].Micros, 0)
+		row("tile at zoom "+k, "us", ours.Tiles[k].Micros, full.Tiles[k].Micros, fasterTile)
+		row("its size", "bytes", ours.Tiles[k].Bytes, full.Tiles[k].Bytes, 0)
+		row("tile at zoom "+k+", clusters as far apart", "us", ours.Tiles[k].Micros, spaced.Tiles[k].Micros, 0)
+		row("its size", "bytes", ours.Tiles[k].Bytes, spaced.Tiles[k].Bytes, 0)
 	}
+	row("with names, slugs and ids, ours searchable: build", "s", ours.Build, full.Build, 0)
+	row("processor time of that", "s", ours.CPU, full.CPU, 0)
+	row("memory", "MB", ours.Bytes/1e6, full.Bytes/1e6, 0)
 	if !kept {
 		return fmt.Errorf("a promise is not kept at %s points", args[0])
 	}
 	return nil
+}
+
+// processor returns the processor time that this process has taken.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -18,7 +18,7 @@ func run(args []string) error {
 	commands := map[string]func(args []string) error{
 		"points": writePoints, // N POINTS TILES: the files that both sides read
 		"index":  benchIndex,  // POINTS TILES: figures of geo.Index as JSON
-		"table":  table,       // N OURS THEIRS: the comparison
+		"table":  table,       // N FOLDER: the comparison
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		return fmt.Errorf("usage: bench points|index|table ...; see run.sh")

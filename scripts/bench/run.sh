@@ -18,7 +18,10 @@ failed=0
 for n in ${SIZES:-100000 1000000}; do
 	"$tmp/bench" points "$n" "$tmp/points.tsv" "$tmp/tiles.tsv"
 	"$tmp/bench" index "$tmp/points.tsv" "$tmp/tiles.tsv" >"$tmp/ours.json"
-	(cd "$tmp" && node --expose-gc --max-old-space-size=8192 supercluster.mjs points.tsv tiles.tsv) >"$tmp/theirs.json"
-	"$tmp/bench" table "$n" "$tmp/ours.json" "$tmp/theirs.json" || failed=1
+	(cd ../.. && BENCH_POINTS="$tmp/points.tsv" BENCH_OUT="$tmp/ours-bare.json" go test ./geo -count=1 -run '^TestFigures$' >/dev/null)
+	for what in full bare spaced; do
+		(cd "$tmp" && node --expose-gc --max-old-space-size=8192 supercluster.mjs points.tsv tiles.tsv $what) >"$tmp/theirs-$what.json"
+	done
+	"$tmp/bench" table "$n" "$tmp" || failed=1
 done
 exit $failed
