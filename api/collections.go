@@ -59,9 +59,9 @@ type spatialExtent struct {
 
 func (s *Server) collectionDoc(c *fiber.Ctx, id string, kind directory.Kind) collectionDoc {
 	words := frontend.T(s.lang(c))
-	title := words.Text("collection.entries")
+	title := s.Site().Name
 	if kind != "" {
-		title = words.Text("collection." + id)
+		title = words.Text("kinds." + string(kind))
 	}
 	base := s.base(c)
 	doc := collectionDoc{

@@ -41,6 +41,9 @@ func (s *Server) export(name string) fiber.Handler {
 			return err
 		}
 		base, lang := s.base(c), s.lang(c)
+		if err := s.understand(c.UserContext(), &r, lang); err != nil {
+			return err
+		}
 		site := s.Site()
 		o := transfer.ExportOptions{
 			Title: site.Name, Self: base + c.OriginalURL(), Home: r.query.Filters().URL(base + "/"), Lang: lang,

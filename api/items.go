@@ -48,7 +48,7 @@ type link struct {
 }
 
 // known are the parameters of the items resource; any other is refused (OGC API Features 1.0, requirement 8).
-var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "open_at", "sort", "after", "limit", "lang", "f", "origin"}
+var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "sort", "after", "limit", "lang", "f"}
 
 const crs84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
@@ -105,6 +105,9 @@ func (s *Server) items(c *fiber.Ctx) error {
 	}
 	if !v.Has("datetime") {
 		r.filter.Current = time.Time{} // programs get the past as well
+	}
+	if err := s.understand(c.UserContext(), &r, s.lang(c)); err != nil {
+		return err
 	}
 	found, err := s.find(c, &r)
 	if err != nil {

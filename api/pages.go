@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"archipel/directory"
 	"archipel/frontend"
@@ -46,8 +47,27 @@ func (s *Server) home(c *fiber.Ctx) error {
 	v := frontend.HomeView{
 		Query: r.query, Directory: s.Index.Len(), Labels: map[string]string{}, Sorts: []string{"name", "updated", "start"}, Command: command(), DataDir: s.DataDir,
 	}
+	if err := s.understand(c.UserContext(), &r, p.Lang); err != nil {
+		return err
+	}
 	if r.filter.Near != nil {
 		v.Sorts = append([]string{"distance"}, v.Sorts...)
+	}
+	if r.query.Q != "" && !r.away && s.Search != nil {
+		v.Sorts = append([]string{"relevance"}, v.Sorts...)
+	}
+	words := frontend.T(p.Lang)
+	if r.away {
+		v.Notices = append(v.Notices, words.Text("notice.search_away"))
+	}
+	if len(r.dropped) > 0 {
+		v.Notices = append(v.Notices, words.Text("notice.dropped", "Words", strings.Join(r.dropped, ", ")))
+	}
+	if r.spelling != "" {
+		v.Notices = append(v.Notices, words.Text("notice.spelling", "Words", r.spelling))
+	}
+	if z, ok := s.zoneOf(&r, p.Lang); ok {
+		v.Labels[string(z.Code)] = z.Label
 	}
 	found, err := s.find(c, &r)
 	if err != nil {
@@ -182,17 +202,20 @@ func (s *Server) categoryChips(r *request, facets geo.Facets, show presenter) []
 
 // listMapView is what the map beside a list starts from.
 func (s *Server) listMapView(r *request, show presenter) frontend.MapView {
-	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, Bounds: s.area(r)}
+	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, Bounds: s.area(r, show.lang)}
 	for _, credit := range s.Basemap.Info().Attribution {
 		v.Credits = append(v.Credits, frontend.Credit{Name: credit})
 	}
 	return v
 }
 
-// area is what a map of the list shows: the box asked for, else what matches, else the operator's territory.
-func (s *Server) area(r *request) Bounds {
+// area is what a map of the list shows: the box asked for, the zone, else what matches, else the operator's territory.
+func (s *Server) area(r *request, lang string) Bounds {
 	if r.query.BBox != nil {
 		return *r.query.BBox
+	}
+	if z, ok := s.zoneOf(r, lang); ok && !z.Box.IsZero() {
+		return Bounds{West: z.Box[0], South: z.Box[1], East: z.Box[2], North: z.Box[3]}
 	}
 	now := s.Index.Snapshot()
 	if b, ok, err := now.Core(r.filter); err == nil && ok {

@@ -106,7 +106,10 @@ func (s *Server) listMap(c *fiber.Ctx) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	box := s.area(&r)
+	if err := s.understand(c.UserContext(), &r, s.lang(c)); err != nil {
+		return err
+	}
+	box := s.area(&r, s.lang(c))
 	o.BBox = &[4]float64{box.West, box.South, box.East, box.North}
 	o.Language = s.lang(c)
 	now := s.Index.Snapshot()

@@ -8,6 +8,7 @@ import (
 
 	"archipel/directory"
 	"archipel/frontend"
+	"archipel/geo/geocode"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
@@ -256,8 +257,8 @@ func (p presenter) area(a *directory.Area) string {
 	names := make([]string, 0, len(a.Zones))
 	for _, code := range a.Zones {
 		if p.s.Places != nil {
-			if name, ok := p.s.Places.ZoneName(code, p.lang); ok {
-				code = name
+			if z, ok := p.s.Places.Zone(geocode.ZoneCode(code), p.lang); ok {
+				code = z.Label
 			}
 		}
 		names = append(names, code)

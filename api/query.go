@@ -12,6 +12,7 @@ import (
 	"archipel/directory"
 	"archipel/frontend"
 	"archipel/geo"
+	"archipel/geo/geocode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/paulmach/orb"
@@ -31,13 +32,18 @@ const (
 type request struct {
 	query  frontend.Query
 	filter geo.Filter
-	sort   string // as given, or chosen: name, updated, distance, start
+	sort   string // as given, or chosen: name, updated, distance, start, relevance
+	given  bool   // sort was given
 	limit  int
 	after  string
+
+	away     bool     // the search engine did not answer; plain words are looked for
+	spelling string   // what was searched instead of the words
+	dropped  []string // words left aside
 }
 
 // sorts are the accepted values of sort, by what the index calls them.
-var sorts = map[string]geo.Order{"name": geo.ByName, "updated": geo.ByUpdated, "distance": geo.ByDistance, "start": geo.ByStart}
+var sorts = map[string]geo.Order{"name": geo.ByName, "updated": geo.ByUpdated, "distance": geo.ByDistance, "start": geo.ByStart, "relevance": geo.ByOnly}
 
 // values reads the query string; Fiber's own reader drops repeated values.
 func values(c *fiber.Ctx) (url.Values, error) {
@@ -133,10 +139,20 @@ func (s *Server) parseValues(v url.Values) (request, error) {
 	if _, ok := sorts[r.sort]; r.sort != "" && !ok {
 		p.add("sort", directory.CodeUnknown, r.sort)
 	}
+	r.given = r.sort != ""
+	if zone := r.query.Zone; zone != "" {
+		if s.Places == nil {
+			p.add("zone", directory.CodeUnknown, zone)
+		} else if z, ok := s.Places.Zone(geocode.ZoneCode(zone), ""); ok {
+			r.query.Zone = string(z.Code)
+		} else {
+			p.add("zone", directory.CodeUnknown, zone)
+		}
+	}
 	if r.sort == "distance" && f.Near == nil {
 		p.problems = append(p.problems, directory.Problem{Field: "near", Code: directory.CodeRequired})
 	}
-	if r.sort == "" {
+	if r.sort == "" || r.sort == "relevance" { // relevance is what understand makes of it, when there are words
 		switch {
 		case f.Near != nil:
 			r.sort = "distance"

@@ -14,11 +14,13 @@ import (
 	"archipel/frontend"
 	"archipel/geo"
 	"archipel/geo/basemap"
+	"archipel/geo/geocode"
+	"archipel/search"
 
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Places, Parts, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Parts, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -26,19 +28,15 @@ type Options struct {
 	Sources   *directory.Sources
 	Taxonomy  *taxonomy.Taxonomy
 	Basemap   *basemap.Stack
-	Places    Places   // what territories are called; nil means nothing is known
-	Parts     []Health // what may be away without stopping the directory
+	Search    search.Index       // finds by words and zones; nil: plain words only
+	Places    *geocode.Gazetteer // towns and territories; nil: none are known
+	Parts     []Health           // what may be away without stopping the directory
 	Site      func() Site
 	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
 	Version   string
 	DataDir   string
 	Log       *slog.Logger
 	Now       func() time.Time
-}
-
-// Places knows territories by their code.
-type Places interface {
-	ZoneName(code, lang string) (string, bool)
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -48,7 +46,9 @@ type Server struct {
 	metrics *metrics
 	maps    *pictures
 	tiles   *lru[string, []byte]
-	ready   atomic.Bool
+
+	meanings *lru[string, meant]
+	ready    atomic.Bool
 }
 
 // maxBody is the largest request body, in bytes.
@@ -66,7 +66,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000)}
+	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), meanings: newLRU[string, meant](100)}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,
@@ -102,6 +102,7 @@ func (s *Server) routes() {
 	app.Get("/e/:slug/history", s.historyPage)
 	app.Get("/e/:slug/map.png", s.entryMap)
 	app.Get("/id/:id", s.byID)
+	app.Get("/complete", s.complete)
 	app.Get("/about", s.aboutPage)
 	app.Get("/map.png", s.listMap)
 	app.Get("/sitemap.xml", s.sitemap)

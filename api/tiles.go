@@ -38,6 +38,9 @@ func (s *Server) entriesTile(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := s.understand(c.UserContext(), &r, s.lang(c)); err != nil {
+		return err
+	}
 	r.filter.BBox = nil // a tile is its own box
 	c.Set(fiber.HeaderContentType, basemap.TypeMVT)
 	c.Set(fiber.HeaderCacheControl, "no-cache") // checked by its tag: a new entry shows at once

@@ -27,6 +27,7 @@ var families = map[string][]string{
 	"map":                 {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
+	"notice": nil, "place": nil, // said by the server
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.
