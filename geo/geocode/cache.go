@@ -104,7 +104,12 @@ func (c *FileCache) Put(ctx context.Context, key string, value []byte, stored ti
 	return nil
 }
 
-// Prune forgets the answers stored before a time, and says how many.
+// PruneAge is how old an answer may be before Prune should forget it: until
+// then it still helps when the server is down.
+const PruneAge = 2 * keepFound
+
+// Prune forgets the answers stored before a time, and says how many; call it
+// now and then with the time PruneAge ago.
 func (c *FileCache) Prune(ctx context.Context, before time.Time) (int64, error) {
 	r, err := c.db.ExecContext(ctx, `DELETE FROM answers WHERE stored < ?`, before.Unix())
 	if err != nil {

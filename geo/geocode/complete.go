@@ -86,6 +86,12 @@ func (g *Gazetteer) lookup(q Query, submitted bool) *lookup {
 	for _, r := range readings {
 		l.names(r)
 	}
+	if len(l.best) == 0 {
+		readings = g.relax(readings)
+		for _, r := range readings {
+			l.names(r)
+		}
+	}
 	if !l.exact && len(l.best) < l.limit {
 		for _, r := range readings {
 			l.typos(r)
@@ -192,7 +198,7 @@ func (l *lookup) codes(folded string) {
 		l.exact = true
 		l.offer(owner, -1, scoreCode)
 	}
-	if len(upper) == 5 {
+	if len(upper) == 5 && !l.submitted {
 		if i, ok := g.insee[gazdata.InseeNumber(upper)]; ok {
 			l.offer(i, -1, scorePostStart)
 		}
@@ -205,15 +211,35 @@ func (l *lookup) codes(folded string) {
 	if len(folded) == 5 {
 		score = scorePost
 	}
-	for _, k := range g.d.PostOrder[l.postIndex(lo):l.postIndex(hi)] {
+	for _, k := range g.d.PostOrder[g.postIndex(lo):g.postIndex(hi)] {
 		l.exact = l.exact || score == scorePost
 		l.offer(g.d.PostPlace[k], -1, score)
 	}
 }
 
-func (l *lookup) postIndex(code uint32) int {
-	i, _ := slices.BinarySearchFunc(l.g.d.PostOrder, code, func(k, code uint32) int {
-		return int(l.g.d.PostCode[k]) - int(code)
+// relax takes the postal codes for no more than their départements: what is
+// written may be the code of an office, or of the next town.
+func (g *Gazetteer) relax(readings []reading) []reading {
+	list := slices.Clone(readings)
+	for i, r := range list {
+		if r.hi == 0 {
+			continue
+		}
+		list[i].lo, list[i].hi = 0, 0
+		number := departementOf(postText(r.lo))
+		if z, ok := g.numbers[number]; ok {
+			list[i].zones = append(slices.Clone(r.zones), z)
+		} else if zs := g.named[gazdata.FoldName(number)]; len(zs) > 0 {
+			list[i].zones = append(slices.Clone(r.zones), zs[0])
+		}
+	}
+	return list
+}
+
+// postIndex is where the postal codes from this one on begin in PostOrder.
+func (g *Gazetteer) postIndex(code uint32) int {
+	i, _ := slices.BinarySearchFunc(g.d.PostOrder, code, func(k, code uint32) int {
+		return int(g.d.PostCode[k]) - int(code)
 	})
 	return i
 }

@@ -67,6 +67,7 @@ func TestCompleteFirst(t *testing.T) {
 		{"Lutèce", "Paris (75)"},
 		{"Collinée", "Collinée, Le Mené (22)"},
 		{"Bruxelles", "Bruxelles (Belgique)"},
+		{"31062 Toulouse", "Toulouse (31)"},
 		{"1000 Bruxelles", "Bruxelles (Belgique)"},
 		{"brussels", "Bruxelles (Belgique)"},
 		{"Londres", "Londres (Royaume-Uni)"},
@@ -229,6 +230,14 @@ func TestGazetteerSearchAddress(t *testing.T) {
 		{Query{Street: "12 rue du Port", City: "Saillans", Postcode: "26340", Country: "France"}, "Saillans (26)"},
 		{Query{Street: "1 rue X", Postcode: "42000"}, "Saint-Étienne (42)"},
 		{Query{City: "Nulpart-les-Oies", Postcode: "62750"}, "Loos-en-Gohelle (62)"},
+		{Query{City: "Toulouse", Postcode: "31062"}, "Toulouse (31)"},                  // an office's code, and a commune's number
+		{Query{City: "Saint-Malo", Postcode: "35280"}, "Saint-Malo (35)"},              // another town's code
+		{Query{City: "Narbonne", Postcode: "11000"}, "Narbonne (11)"},                  // the same
+		{Query{City: "Ambérieu-en-Bugey", Postcode: "1500"}, "Ambérieu-en-Bugey (01)"}, // the zero lost
+		{Query{City: "Ajaccio", Postcode: "20090"}, "Ajaccio (2A)"},
+		{Query{City: "Bastia Cedex", Postcode: "20200"}, "Bastia (2B)"},
+		{Query{City: "LYON CEDEX 03", Postcode: "69003"}, "Lyon (69)"},
+		{Query{City: "Paris 11e", Postcode: "75011"}, "Paris 11e Arrondissement (75)"},
 		{Query{City: "ungersheim", Country: "FR"}, "Ungersheim (68)"},
 		{Query{Street: "Rue de la Loi 16", City: "Bruxelles", Postcode: "1000", Country: "Belgique"}, "Bruxelles (Belgique)"},
 	} {

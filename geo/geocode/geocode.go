@@ -182,34 +182,39 @@ const (
 
 // Place is an answer.
 type Place struct {
-	Name    string // "Saillans"
-	Label   string // "Saillans (26)", "12 rue de la Paix, 75002 Paris"
-	Matched string // the other name that the query meant, when it is not Name
-	Kind    Kind
+	Name    string `json:"name"`              // "Saillans"
+	Label   string `json:"label"`             // "Saillans (26)", "12 rue de la Paix, 75002 Paris"
+	Matched string `json:"matched,omitempty"` // the other name that the query meant, when it is not Name
+	Kind    Kind   `json:"kind"`
 
-	Point orb.Point // [longitude, latitude]
-	Box   Box       // what to show of the map; zero when unknown
+	Point orb.Point `json:"point"`         // [longitude, latitude]
+	Box   Box       `json:"bbox,omitzero"` // what to show of the map; zero when unknown
 	// Approximate means that the place itself was not located: a town stands
 	// for an address, or neighbours for a village.
-	Approximate bool
+	Approximate bool `json:"approximate,omitempty"`
 
-	Zone  ZoneCode // the area to filter by; empty for an address
-	Codes Codes
+	Zone  ZoneCode `json:"zone,omitempty"` // the area to filter by; empty for an address
+	Codes Codes    `json:"codes,omitzero"`
 
-	OSMType    string // node, way or relation; empty when not from OpenStreetMap
-	OSMID      int64
-	Importance float64 // 0 to 1
-	Source     string  // "gazetteer", "nominatim", "photon", "addok"
+	OSMType    string  `json:"osmType,omitempty"` // node, way or relation; empty when not from OpenStreetMap
+	OSMID      int64   `json:"osmId,omitempty"`
+	Importance float64 `json:"importance,omitempty"` // 0 to 1
+	Source     string  `json:"source"`               // "gazetteer", "nominatim", "photon", "addok"
 }
 
 // Codes are the official codes of a place; any may be empty.
 type Codes struct {
-	INSEE       string // of the commune (COG)
-	Postcodes   []string
-	Departement string // INSEE number: "42", "2A", "971"
-	Region      string // INSEE number: "84"
-	Country     string // ISO 3166-1 alpha-2
-	GeoNames    uint32
+	INSEE       string   `json:"insee,omitempty"` // of the commune (COG)
+	Postcodes   []string `json:"postcodes,omitempty"`
+	Departement string   `json:"departement,omitempty"` // INSEE number: "42", "2A", "971"
+	Region      string   `json:"region,omitempty"`      // INSEE number: "84"
+	Country     string   `json:"country,omitempty"`     // ISO 3166-1 alpha-2
+	GeoNames    uint32   `json:"geonames,omitempty"`
+}
+
+// IsZero tells that no code is known.
+func (c Codes) IsZero() bool {
+	return c.INSEE == "" && len(c.Postcodes) == 0 && c.Departement == "" && c.Region == "" && c.Country == "" && c.GeoNames == 0
 }
 
 // Box is an extent in degrees: west, south, east, north. West is greater than east

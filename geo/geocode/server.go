@@ -70,6 +70,19 @@ type Server struct {
 	}
 }
 
+// NewServer asks the server that an address names: a Nominatim at
+// "https://host/path", a Photon at "photon+https://...", an Addok at
+// "addok+https://...", so that one setting is enough for all three.
+func NewServer(o ServerOptions) (*Server, error) {
+	for prefix, d := range map[string]dialect{"photon+": photon{}, "addok+": addok{}, "nominatim+": nominatim{}} {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(o.URL), prefix); ok {
+			o.URL = rest
+			return newServer(d, o)
+		}
+	}
+	return newServer(nominatim{}, o)
+}
+
 // NewNominatim asks a Nominatim server (https://nominatim.org/release-docs/latest/api/Overview/).
 func NewNominatim(o ServerOptions) (*Server, error) { return newServer(nominatim{}, o) }
 

@@ -160,6 +160,14 @@ func TestServerOptions(t *testing.T) {
 			t.Errorf("%+v: got %v, want an error", o, s.base)
 		}
 	}
+	for address, name := range map[string]string{"https://a.org/x": "nominatim", " photon+https://a.org ": "photon", "addok+http://a.org/": "addok", "nominatim+http://a": "nominatim"} {
+		s, err := NewServer(ServerOptions{URL: address, UserAgent: "x"})
+		if err != nil || s.Name() != name {
+			t.Errorf("%s: got %v, want %s", address, err, name)
+			continue
+		}
+		s.Close()
+	}
 	for host, own := range map[string]bool{"127.0.0.1": true, "::1": true, "localhost": true, "10.1.2.3": true, "192.168.1.9": true, "nominatim": true,
 		"geo.internal": true, "fd00::1": true, "nominatim.openstreetmap.org": false, "photon.komoot.io": false, "8.8.8.8": false, "example.org.": false} {
 		if got := ownHost(host); got != own {

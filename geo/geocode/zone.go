@@ -24,17 +24,17 @@ type ZoneCode string
 
 // Zone is an administrative area.
 type Zone struct {
-	Code       ZoneCode
-	Name       string
-	Label      string // with what tells it from its namesakes: "Loire (42)"
-	Number     string // INSEE number of a commune, département or region
-	Kind       Kind   // commune, district, departement, region or country
-	Parent     ZoneCode
-	Box        Box
-	Center     orb.Point
-	Population int
+	Code       ZoneCode  `json:"code"`
+	Name       string    `json:"name"`
+	Label      string    `json:"label"`            // with what tells it from its namesakes: "Loire (42)"
+	Number     string    `json:"number,omitempty"` // INSEE number of a commune, département or region
+	Kind       Kind      `json:"kind"`             // commune, district, departement, region or country
+	Parent     ZoneCode  `json:"parent,omitempty"`
+	Box        Box       `json:"bbox"`
+	Center     orb.Point `json:"center"`
+	Population int       `json:"population,omitempty"`
 	// Approximate means that the extent is a guess: the area's own position is not known.
-	Approximate bool
+	Approximate bool `json:"approximate,omitempty"`
 }
 
 // zoneAliases are other codes in use for the same areas.

@@ -172,3 +172,26 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestZonesOf(t *testing.T) {
+	t.Parallel()
+	// A street of Montreuil that is nearer to the middle of Vincennes.
+	at := orb.Point{2.427, 48.8555}
+	if got := france().Zones(at, "fr")[0].Label; got == "Montreuil (93)" {
+		t.Fatalf("the position alone gives %s: choose another for this test", got)
+	}
+	for _, tc := range []struct {
+		address Address
+		want    ZoneCode
+	}{
+		{Address{Street: "1 rue de Paris", Postcode: "93100", City: "Montreuil"}, "FR-93048"},
+		{Address{City: "MONTREUIL", Postcode: "93100"}, "FR-93048"},
+		{Address{City: "Marseille", Postcode: "13001"}, "FR-94080"}, // too far to be true
+		{Address{City: "Nulpart"}, "FR-94080"},
+		{Address{}, "FR-94080"},
+	} {
+		if got := codes(france().ZonesOf(at, tc.address, "fr")); len(got) != 4 || got[0] != tc.want {
+			t.Errorf("%+v: got %v, want %s first", tc.address, got, tc.want)
+		}
+	}
+}

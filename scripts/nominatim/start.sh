@@ -25,8 +25,9 @@ log=$dir/log
 
 say() { echo "nominatim: $*" >&2; }
 fail() {
+	[ -s "$log" ] && tail -n 25 "$log" >&2
 	say "$*"
-	[ -f "$log" ] && tail -n 25 "$log" >&2
+	"$here/stop.sh"
 	exit 1
 }
 # step NAME SECONDS COMMAND...: its output goes to the log, and it ends by itself.
@@ -47,6 +48,7 @@ if command -v curl >/dev/null && serving && [ -f "$dir/server.pid" ]; then
 	echo "$url"
 	exit 0
 fi
+[ ! -f "$dir/server.pid" ] || "$here/stop.sh" # one that is broken, or on another port
 : >"$log"
 
 # Packages.
@@ -95,7 +97,7 @@ fi
 if ! as_postgres "$pgbin/pg_ctl" -D "$pg/data" status >/dev/null 2>&1; then
 	step "starting the database" 60 runuser -u postgres -- "$pgbin/pg_ctl" -D "$pg/data" -l "$pg/server.log" -w start
 fi
-sql() { psql -h "$pg" -U postgres -d postgres -v ON_ERROR_STOP=1 -qAt -c "$1"; }
+sql() { PGOPTIONS="-c client_min_messages=warning" psql -h "$pg" -U postgres -d postgres -v ON_ERROR_STOP=1 -qAt -c "$1"; }
 [ -n "$(sql "SELECT 1 FROM pg_roles WHERE rolname = 'www-data'")" ] || sql 'CREATE ROLE "www-data" LOGIN'
 
 # The extract, and the import.
@@ -130,6 +132,5 @@ for _ in $(seq 60); do
 	kill -0 "$(cat "$dir/server.pid")" 2>/dev/null || break
 	sleep 0.5
 done
-tail -n 25 "$dir/server.log" >&2
-"$here/stop.sh"
+tail -n 25 "$dir/server.log" >"$log"
 fail "the server does not answer at $url"
