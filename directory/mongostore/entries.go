@@ -107,45 +107,43 @@ func (s *Store) marker(ctx context.Context) (directory.Seq, error) {
 // upsert brings entries to at least the states that changes give them. It may run twice and in any order: a document
 // that is as new or newer stays.
 func (s *Store) upsert(ctx context.Context, changes []directory.Change) error {
-	newest := make(map[directory.ID]*directory.Entry, len(changes))
+	newest := make(map[directory.ID]*directory.Change, len(changes))
 	for i := range changes {
-		newest[changes[i].Entry.ID] = &changes[i].Entry
+		newest[changes[i].Entry.ID] = &changes[i]
 	}
-	var filters []bson.D
-	var docs []bson.Raw
+	var models, guarded []mongo.WriteModel
 	for i := range changes {
 		e := &changes[i].Entry
-		if newest[e.ID] != e {
+		if newest[e.ID] != &changes[i] {
 			continue
 		}
 		doc, err := s.codec.marshal(featureOf(e))
 		if err != nil {
 			return fmt.Errorf("project %s: %w", e.ID, err)
 		}
-		filters = append(filters, bson.D{{Key: "_id", Value: e.ID}, {Key: "properties.version", Value: bson.D{{Key: "$lt", Value: e.Version}}}})
-		docs = append(docs, doc)
+		older := bson.D{{Key: "_id", Value: e.ID}, {Key: "properties.version", Value: bson.D{{Key: "$lt", Value: e.Version}}}}
+		guarded = append(guarded, mongo.NewReplaceOneModel().SetFilter(older).SetReplacement(doc))
+		if changes[i].Op == directory.OpCreate {
+			models = append(models, mongo.NewInsertOneModel().SetDocument(doc)) // most of an import, and cheaper
+		} else {
+			models = append(models, mongo.NewReplaceOneModel().SetFilter(older).SetReplacement(doc).SetUpsert(true))
+		}
 	}
-	again, err := s.replace(ctx, filters, docs, true)
-	if err != nil || len(again) == 0 {
+	exist, err := s.bulk(ctx, models)
+	if err != nil || len(exist) == 0 {
 		return err
 	}
-	// The document exists and is as new, or another writer inserted an older one in this moment: then replace that.
-	var f []bson.D
-	var d []bson.Raw
-	for _, i := range again {
-		f, d = append(f, filters[i]), append(d, docs[i])
+	// These documents exist and are as new, or another writer inserted an older one in this moment: then replace that.
+	var again []mongo.WriteModel
+	for _, i := range exist {
+		again = append(again, guarded[i])
 	}
-	_, err = s.replace(ctx, f, d, false)
+	_, err = s.bulk(ctx, again)
 	return err
 }
 
-// replace writes docs where filters match, inserting them if upsert, and returns the places of those whose _id exists
-// in a document that the filter does not match.
-func (s *Store) replace(ctx context.Context, filters []bson.D, docs []bson.Raw, upsert bool) (exist []int, err error) {
-	models := make([]mongo.WriteModel, len(docs))
-	for i := range docs {
-		models[i] = mongo.NewReplaceOneModel().SetFilter(filters[i]).SetReplacement(docs[i]).SetUpsert(upsert)
-	}
+// bulk writes entries, and returns the places of those models whose _id exists in a document that they do not match.
+func (s *Store) bulk(ctx context.Context, models []mongo.WriteModel) (exist []int, err error) {
 	err = s.do(ctx, writeTimeout, "projection", func(ctx context.Context) error {
 		_, err := s.entries.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		var bulk mongo.BulkWriteException

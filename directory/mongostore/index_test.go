@@ -216,6 +216,20 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// cannotExplain tells why explain says nothing about indexes on this server, or is empty.
+func cannotExplain(t testing.TB, db *mongo.Database) string {
+	t.Helper()
+	var out bson.M
+	err := db.RunCommand(context.Background(), bson.D{{Key: "explain", Value: bson.D{{Key: "find", Value: "changes"}, {Key: "filter", Value: bson.D{}}}}}).Decode(&out)
+	if err != nil {
+		return "the server has no explain: " + err.Error()
+	}
+	if out["queryPlanner"] == nil {
+		return "the server's explain has no queryPlanner"
+	}
+	return ""
+}
+
 func stages(plan bson.Raw) (out []string) {
 	elems, _ := plan.Elements()
 	for _, e := range elems {

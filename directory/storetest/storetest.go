@@ -21,9 +21,6 @@ type Backend struct {
 	New func(t testing.TB) (place string)
 	// Open opens the store at a place. Stores opened at the same place share their data, in any number of processes.
 	Open func(ctx context.Context, place string) (directory.Store, error)
-	// Lacks says why this server cannot keep a promise, by name of the test of it. Fill it from a probe of the server:
-	// the test then is skipped with the reason.
-	Lacks map[string]string
 }
 
 // Run tests every promise.
@@ -60,12 +57,7 @@ func Run(t *testing.T, b Backend) {
 		{"Large", testLarge},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if why := b.Lacks[tt.name]; why != "" {
-				t.Skip("this server cannot show it: " + why)
-			}
-			tt.run(t, b)
-		})
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, b) })
 	}
 }
 
