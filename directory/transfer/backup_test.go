@@ -152,7 +152,7 @@ func differ(t testing.TB, got, want []string) {
 
 func TestBackupAndRestore(t *testing.T) {
 	ctx := context.Background()
-	from := filled(t, 700)
+	from := filled(t, 520)
 	file, want := backup(t, from), contents(t, from)
 	to := newStore(t)
 	sum, err := Restore(ctx, to, bytes.NewReader(file))
@@ -160,7 +160,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	differ(t, contents(t, to), want)
-	if sum.Settings != 2 || sum.Cursors != 1 || sum.Changes < 700 || sum.Resumed != 0 {
+	if sum.Settings != 2 || sum.Cursors != 1 || sum.Changes < 520 || sum.Resumed != 0 {
 		t.Errorf("summary: got %+v", sum)
 	}
 	if again := backup(t, to); len(again) == 0 {
@@ -276,9 +276,9 @@ func (b *breaking) PutSetting(ctx context.Context, key string, v []byte, rev int
 
 func TestRestoreInterrupted(t *testing.T) {
 	ctx := context.Background()
-	from := filled(t, 600)
+	from := filled(t, 520)
 	file, want := backup(t, from), contents(t, from)
-	for left := range 5 {
+	for left := range 4 {
 		to := newStore(t)
 		if _, err := Restore(ctx, &breaking{to, left}, bytes.NewReader(file)); !errors.Is(err, errBroken) {
 			t.Fatalf("after %d writes: got %v, want the failure", left, err)

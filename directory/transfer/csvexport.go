@@ -13,8 +13,8 @@ import (
 	"archipel/directory"
 )
 
-// csvColumns are the columns of a CSV export, in order. An import understands all of them but "origin"
-// (and "page"): an entry that is imported belongs to where it is imported.
+// csvColumns are the columns of a CSV export, in order. An import understands all of them but "page", and takes "origin"
+// for the source of an entry that names none: an entry that is imported belongs to where it is imported.
 var csvColumns = []struct {
 	name string
 	get  func(*directory.Entry) string
@@ -54,7 +54,7 @@ var csvColumns = []struct {
 	{"locality", address(func(a *directory.Address) string { return a.Locality })},
 	{"region", address(func(a *directory.Address) string { return a.Region })},
 	{"country", address(func(a *directory.Address) string { return a.Country })},
-	{"municipality", address(func(a *directory.Address) string { return a.Code })},
+	{"municipalityCode", address(func(a *directory.Address) string { return a.Code })},
 	{"contactName", contact(func(c *directory.Contact) string { return c.Name })},
 	{"email", contact(func(c *directory.Contact) string { return c.Email })},
 	{"phone", contact(func(c *directory.Contact) string { return c.Phone })},

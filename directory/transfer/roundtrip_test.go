@@ -241,3 +241,25 @@ func TestEveryFieldTravels(t *testing.T) {
 		}
 	}
 }
+
+// The columns of an export are the fields that a mapping may name, but for two that are for people.
+func TestExportColumnsAreFields(t *testing.T) {
+	for _, c := range csvColumns {
+		if !target(c.name).valid() {
+			t.Errorf("%q is no field", c.name)
+		}
+		if got := headerWords()[headerKey(c.name)]; got.target != target(c.name) || got.rank != 0 {
+			t.Errorf("%q is recognised as %q, rank %d", c.name, got.target, got.rank)
+		}
+	}
+	// And every word leads to one field only.
+	seen := map[string]target{}
+	for field, names := range words {
+		for name := range strings.FieldsSeq(names) {
+			if other, taken := seen[headerKey(name)]; taken && other != field {
+				t.Errorf("%q means both %q and %q", name, field, other)
+			}
+			seen[headerKey(name)] = field
+		}
+	}
+}

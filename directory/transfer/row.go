@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
@@ -131,6 +132,9 @@ func (b *builder) build(r *row) (*record, error) {
 func (b *builder) adopt(rec *record) {
 	rec.entry = rec.row.native.Clone()
 	rec.id = rec.entry.ID
+	if e := &rec.entry; e.Origin != "" && e.Source == nil { // it came through another instance, and must say so
+		e.Source = comesFrom(e.Origin, e.ID)
+	}
 	if e := &rec.entry; b.opts.Categories != nil {
 		own := e.Categories
 		e.Categories = nil
@@ -143,6 +147,11 @@ func (b *builder) adopt(rec *record) {
 	}
 }
 
+// comesFrom names the instance that an entry belongs to as its source.
+func comesFrom(host string, id directory.ID) *directory.Source {
+	return &directory.Source{Name: host, URL: "https://" + host + "/", ExternalID: string(id)}
+}
+
 func (b *builder) compose(rec *record) error {
 	p := &parts{record: rec, one: map[target]string{}}
 	e := &rec.entry
@@ -153,7 +162,7 @@ func (b *builder) compose(rec *record) error {
 		}
 		if c.col.Field == "" {
 			if b.opts.KeepUnused && !missing(v) && c.col.Reason != "left out by the mapping" && c.col.Name != "" {
-				put(&e.Extra, c.col.Name, v)
+				keepExtra(rec, c.col.Name, v)
 			}
 			continue
 		}
@@ -357,6 +366,24 @@ func (b *builder) validate(rec *record) error {
 	}
 	return directory.Validate(&rec.entry, b.opts.Rules)
 }
+
+// keepExtra keeps a value that no field takes, within what an entry may hold.
+func keepExtra(rec *record, name, v string) {
+	if runes := []rune(name); len(runes) > 100 {
+		name = string(runes[:100])
+	}
+	switch {
+	case strings.ContainsFunc(name, unicode.IsControl):
+		rec.warn(excerpt(name), CodeDropped, v, "the name of the column holds control characters, left out")
+	case len(rec.entry.Extra) >= maxExtra:
+		rec.warn(name, CodeDropped, v, fmt.Sprintf("an entry keeps at most %d values of columns that fill no field, left out", maxExtra))
+	default:
+		put(&rec.entry.Extra, name, v)
+	}
+}
+
+// maxExtra is what [directory.Validate] allows.
+const maxExtra = 2 * directory.MaxList
 
 func put(m *map[string]string, k, v string) {
 	if *m == nil {

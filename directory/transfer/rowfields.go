@@ -12,7 +12,7 @@ import (
 
 func (b *builder) contacts(p *parts) error {
 	e := &p.entry
-	c := directory.Contact{Name: p.one["contact"], Email: strings.TrimPrefix(p.one["email"], "mailto:"), Phone: phone(p.one["phone"])}
+	c := directory.Contact{Name: p.one["contactName"], Email: strings.TrimPrefix(p.one["email"], "mailto:"), Phone: phone(p.one["phone"])}
 	if b.own {
 		c.Phone, c.Website = p.one["phone"], p.one["website"]
 	}
@@ -181,6 +181,10 @@ func (b *builder) structured(p *parts) error {
 			put(&e.Extra, key, v)
 		}
 	}
+	if b.own && p.one["origin"] != "" && p.one["sourceName"] == "" {
+		e.Source = comesFrom(p.one["origin"], p.id)
+		return nil
+	}
 	if name, id, link := p.one["sourceName"], p.one["sourceId"], p.one["sourceUrl"]; name+id+link != "" {
 		if id == "" && !b.own {
 			id = p.one["id"]
@@ -197,8 +201,8 @@ func (b *builder) structured(p *parts) error {
 func (b *builder) when(p *parts) error {
 	e := &p.entry
 	v := directory.Schedule{
-		Timezone: p.one["timezone"], RRule: p.one["rrule"], Price: p.one["price"], AttendanceURL: p.one["attendance"],
-		RegisterURL: p.one["register"], State: directory.EventState(p.one["eventStatus"]),
+		Timezone: p.one["timezone"], RRule: p.one["rrule"], Price: p.one["price"], AttendanceURL: p.one["attendanceUrl"],
+		RegisterURL: p.one["registerUrl"], State: directory.EventState(p.one["eventStatus"]),
 	}
 	start := p.one["start"]
 	if start == "" {

@@ -44,6 +44,11 @@ func TestUndo(t *testing.T) {
 		t.Errorf("a second time: got %+v, %v and %d changes", r, err, d.Head()-head)
 	}
 
+	infos, err := Batches(ctx, d)
+	if err != nil || len(infos) != 2 || infos[0].Batch != "two" || infos[0].Created != 2 || infos[0].Updated != 2 || infos[0].Undone != 2 || infos[1].Created != 3 || infos[0].Sources[0] != "test" {
+		t.Errorf("batches: got %+v, %v", infos, err)
+	}
+
 	// What was taken back can be imported again: a removal by an undo is no decision of a person.
 	rep := mustImport(t, d, "id,nom,résumé\n1,A,deux\n4,D,neuf\n", ImportOptions{Batch: "three"})
 	if after = all(t, d); after["D"].Summary != "neuf" || after["A"].Summary != "deux" || rep.Failed != 0 {

@@ -22,7 +22,7 @@ var zerosOnly = regexp.MustCompile(`^0+$`)
 func (b *builder) where(p *parts) error {
 	a := directory.Address{
 		Street: strings.Join(strings.Fields(p.one["street"]), " "), PostalCode: p.one["postalCode"], Locality: p.one["locality"],
-		Region: p.one["region"], Country: p.one["country"], Code: p.one["municipality"],
+		Region: p.one["region"], Country: p.one["country"], Code: p.one["municipalityCode"],
 	}
 	if b.own {
 		return b.place(p, a)
