@@ -106,9 +106,12 @@ func (x *Index) update(items []Item, gone []id) {
 	defer x.writing.Unlock()
 	old := x.current.Load()
 	s := *old
-	if s.seq == math.MaxUint32 {
+	if s.seq == math.MaxUint32 || len(s.ids)+len(items) > maxRows {
 		s.compact(0) // a new table, in which nothing is dead: count from the start again
 		s.seq = 0
+		if len(s.ids)+len(items) > maxRows {
+			panic(fmt.Sprintf("geo: more than %d entries", maxRows))
+		}
 	}
 	s.seq++
 	if len(items) >= largeBatch {
@@ -116,16 +119,7 @@ func (x *Index) update(items []Item, gone []id) {
 		s.growLists(items, ready)
 	}
 	var fresh []keyed
-	kill := func(i id) {
-		row, found := uint32(0), false
-		s.versions(i, func(r uint32) {
-			if s.dead[r] == 0 {
-				row, found = r, true
-			}
-		})
-		if !found {
-			return
-		}
+	kill := func(row uint32) {
 		s.kill(row, s.seq)
 		s.alive--
 		s.rest++
@@ -137,13 +131,18 @@ func (x *Index) update(items []Item, gone []id) {
 		}
 	}
 	for _, i := range gone {
-		kill(i)
+		s.versions(i, func(row uint32) {
+			if s.dead[row] == 0 {
+				kill(row)
+			}
+		})
 	}
 	fresh = slices.Grow(fresh, len(items))
 	for i := range items {
-		kill(ready[i].id)
 		p := uint32(len(s.pts))
-		s.add(&items[i], &ready[i])
+		if older, found := s.add(&items[i], &ready[i]); found {
+			kill(older)
+		}
 		for j, pt := range items[i].Points {
 			key := ready[i].key
 			if j > 0 {

@@ -392,3 +392,54 @@ func FuzzAfter(f *testing.F) {
 		}
 	})
 }
+
+// TestClusterThatWasJoined follows the link of a disc that has since been merged into its neighbour's.
+func TestClusterThatWasJoined(t *testing.T) {
+	const z = 10
+	cell := uint32(1) << (32 - z - cellBits)
+	x := NewIndex()
+	put := func(n int, px uint32) {
+		x.Put(Item{ID: testID(n), Kind: directory.Place, Points: []orb.Point{unproject(px, 1<<31+cell/2)}})
+	}
+	edge := uint32(1)<<31 + cell
+	put(1, edge-cell/8)
+	put(2, edge-cell/8)
+	markers := must(x.Markers(z, 512, 512, Filter{}))
+	if len(markers) != 1 || markers[0].Count != 2 {
+		t.Fatalf("%+v", markers)
+	}
+	for n := range 3 {
+		put(3+n, edge+cell/8)
+	}
+	if now := must(x.Markers(z, 512, 512, Filter{})); len(now) != 1 || now[0].Count != 5 || now[0].Cluster == markers[0].Cluster {
+		t.Fatalf("%+v", now)
+	}
+	if got := must(x.Select(Filter{Cluster: &markers[0].Cluster}, Page{})).Matched; got != 5 {
+		t.Errorf("the old link lists %d, want 5", got)
+	}
+}
+
+// TestCountersStartAgain writes past the last number that a snapshot can have.
+func TestCountersStartAgain(t *testing.T) {
+	x, m := NewIndex(), model{}
+	r := rand.New(rand.NewPCG(3, 1))
+	for range 20 {
+		write(r, x, m, 300)
+	}
+	s := *x.Snapshot()
+	s.seq = math.MaxUint32 - 3
+	x.current.Store(&s)
+	for range 12 {
+		held := x.Snapshot()
+		n := must(held.Select(Filter{}, Page{})).Matched
+		write(r, x, m, 300)
+		if got := must(held.Select(Filter{}, Page{})).Matched; got != n {
+			t.Fatalf("a snapshot held %d entries, then %d", n, got)
+		}
+		checkZoom(t, x, m, Filter{}, 3)
+		checkFacets(t, x, m, Filter{})
+	}
+	if got := x.Snapshot().seq; got > 100 {
+		t.Errorf("the counter is at %d", got)
+	}
+}

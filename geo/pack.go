@@ -69,7 +69,7 @@ func (s *Snapshot) pack(sorted []keyed) {
 		t.ptAt = append(t.ptAt, uint32(len(t.pts)))
 		t.spans = append(t.spans, old.rowSpans(r)...)
 		t.spnAt = append(t.spnAt, uint32(len(t.spans)))
-		t.link(row)
+		t.place(row)
 	}
 	for i := range sorted {
 		sorted[i].pt = moved[sorted[i].pt]

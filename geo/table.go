@@ -35,7 +35,7 @@ type table struct {
 	spans []span
 	text  []byte // slug, name, and words: the folded name, tags and town
 
-	slots []uint32 // open hash table of row+1 by id, every version of an entry; atomic
+	slots []uint32 // open hash table of every row by id; atomic
 	seed  maphash.Seed
 
 	kinds, categories, tagNames, origins names
@@ -179,9 +179,12 @@ func gramsOf(b []byte) (g uint64) {
 	return g
 }
 
-// add appends a row for it.
-func (t *table) add(it *Item, p *prepared) (row uint32) {
-	row = uint32(len(t.ids))
+// add appends a row for an item, and returns the row of the same entry that was alive until now, if any.
+func (t *table) add(it *Item, p *prepared) (older uint32, found bool) {
+	row := uint32(len(t.ids))
+	if 2*len(t.ids)+2 > len(t.slots) {
+		t.rehash(3*len(t.ids) + 2)
+	}
 	slug, name := clip(it.Slug), clip(it.Name)
 	in := info{
 		text: t.addText([]byte(slug), []byte(name), p.words), updated: stamp(it.Updated), sum: p.sum, approximate: it.Approximate,
@@ -211,8 +214,7 @@ func (t *table) add(it *Item, p *prepared) (row uint32) {
 		t.spans = append(t.spans, sp)
 	}
 	t.spnAt = append(t.spnAt, uint32(len(t.spans)))
-	t.link(row)
-	return row
+	return t.place(row)
 }
 
 func appendUnique(to []uint32, from int, list []string, n *names) []uint32 {
@@ -224,13 +226,17 @@ func appendUnique(to []uint32, from int, list []string, n *names) []uint32 {
 	return to
 }
 
-// link enters a row into the hash table.
-func (t *table) link(row uint32) {
-	if len(t.ids)*2 > len(t.slots) {
-		t.rehash(len(t.ids) * 3)
-		return
-	}
-	t.place(row)
+// The hash table holds row+1 and, above it, some bits of the hash, so that most rows of other entries need not be looked
+// at. It is never more than half full.
+const (
+	rowBits = 27
+	maxRows = 1<<rowBits - 2
+	rowMask = 1<<rowBits - 1
+)
+
+func (t *table) hash(i *id) (at int, tag uint32) {
+	h := maphash.Bytes(t.seed, i[:])
+	return int(h) & (len(t.slots) - 1), uint32(h>>32) &^ rowMask
 }
 
 // rehash makes a hash table of at least n slots for the rows that there are.
@@ -241,25 +247,32 @@ func (t *table) rehash(n int) {
 	}
 }
 
-func (t *table) place(row uint32) {
-	mask := len(t.slots) - 1
-	at := int(maphash.Bytes(t.seed, t.ids[row][:])) & mask
-	for atomic.LoadUint32(&t.slots[at]) != 0 {
-		at = (at + 1) & mask
+// place enters a row into the hash table, and returns the row of the same entry that was alive until now, if any.
+func (t *table) place(row uint32) (older uint32, found bool) {
+	at, tag := t.hash(&t.ids[row])
+	for {
+		slot := atomic.LoadUint32(&t.slots[at])
+		if slot == 0 {
+			atomic.StoreUint32(&t.slots[at], tag|(row+1))
+			return older, found
+		}
+		if r := slot&rowMask - 1; slot&^rowMask == tag && t.ids[r] == t.ids[row] && t.dead[r] == 0 {
+			older, found = r, true
+		}
+		at = (at + 1) & (len(t.slots) - 1)
 	}
-	atomic.StoreUint32(&t.slots[at], row+1)
 }
 
 // versions calls fn with every row of an entry that this copy of the table shows, dead ones too.
 func (t *table) versions(i id, fn func(row uint32)) {
-	mask := len(t.slots) - 1
-	for at := int(maphash.Bytes(t.seed, i[:])) & mask; ; at = (at + 1) & mask {
-		row := atomic.LoadUint32(&t.slots[at])
-		if row == 0 {
+	at, tag := t.hash(&i)
+	for ; ; at = (at + 1) & (len(t.slots) - 1) {
+		slot := atomic.LoadUint32(&t.slots[at])
+		if slot == 0 {
 			return
 		}
-		if row--; int(row) < len(t.ids) && t.ids[row] == i {
-			fn(row)
+		if r := slot&rowMask - 1; slot&^rowMask == tag && int(r) < len(t.ids) && t.ids[r] == i {
+			fn(r)
 		}
 	}
 }
