@@ -184,7 +184,10 @@ const (
 // ShortPrefix is the longest beginning of a word, in bytes, that is a term of its own; in texts only this length is.
 const ShortPrefix = 3
 
-// Terms returns the terms of d for each field, each once: every word as written (folded), its stem behind [MarkStem],
+// maxJoined is the longest pair of neighbours, in bytes, that is one word as well inside of texts: "fab lab".
+const maxJoined = 10
+
+// Terms returns the terms of d for each field, each once: every word as written (folded), its stem behind [MarkStem] where it is another one,
 // the first letters behind [MarkPrefix], and neighbours written as one word.
 func (d *Document) Terms() [Fields][]string {
 	var sets [Fields]termSet
@@ -237,7 +240,9 @@ func (s *termSet) add(text, lang string, short bool) {
 	for _, t := range Tokens(text) {
 		stop := isStop(lang, t.Text)
 		if s.put(t.Text) {
-			s.put(MarkStem + stemmed(lang, t.Text))
+			if stem := stemmed(lang, t.Text); stem != t.Text {
+				s.put(MarkStem + stem)
+			}
 			for n := range t.Text {
 				if n > ShortPrefix {
 					break
@@ -250,11 +255,8 @@ func (s *termSet) add(text, lang string, short bool) {
 				s.put(MarkPrefix + t.Text)
 			}
 		}
-		if !stop && !lastStop && (short || len(last)+len(t.Text) <= 14) {
-			joined := last + t.Text
-			if s.put(joined) {
-				s.put(MarkStem + stemmed(lang, joined))
-			}
+		if !stop && !lastStop && (short || len(last)+len(t.Text) <= maxJoined) {
+			s.put(last + t.Text)
 		}
 		last, lastStop = t.Text, stop
 	}
@@ -279,4 +281,18 @@ func Latest(changes []directory.Change, b *Builder) (docs []Document, gone []dir
 		}
 	}
 	return docs, gone
+}
+
+// Joined returns neighbours of a text written as one word, folded: "Fab Lab" is "fablab" as well.
+func Joined(text, lang string) []string {
+	var out []string
+	last, lastStop := "", true
+	for _, t := range Tokens(text) {
+		stop := isStop(lang, t.Text)
+		if !stop && !lastStop {
+			out = append(out, last+t.Text)
+		}
+		last, lastStop = t.Text, stop
+	}
+	return out
 }

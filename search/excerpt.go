@@ -12,7 +12,6 @@ type Matcher struct {
 	whole  map[string]bool
 	stems  map[string]bool
 	begins []string
-	langs  string
 }
 
 // NewMatcher prepares words, and for each of them (or nil) the word that was found in its place.
@@ -49,7 +48,8 @@ func onlyStops(words []Word) bool {
 	return true
 }
 
-func (m *Matcher) match(w, lang string) bool {
+// Matches reports whether a folded word of a text in a language matches one of the query.
+func (m *Matcher) Matches(w, lang string) bool {
 	if m.whole[w] {
 		return true
 	}
@@ -72,7 +72,7 @@ func (m *Matcher) marks(text, lang string) []Range {
 			i++
 			continue
 		}
-		if m.match(t.Text, lang) {
+		if m.Matches(t.Text, lang) {
 			if n := len(out); n > 0 && out[n-1].End > t.Start { // pairs of characters overlap
 				out[n-1].End = t.End
 				continue

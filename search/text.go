@@ -205,3 +205,27 @@ func Typos(w string) int {
 	}
 	return 2
 }
+
+// Respell puts corrections into what was typed, or returns "" when there are none.
+func Respell(typed string, words []Word, fixes []string) string {
+	var b strings.Builder
+	at, changed := 0, false
+	for i := 0; i < len(words); i++ {
+		if fixes[i] == "" {
+			continue
+		}
+		end := i
+		if i+1 < len(words) && fixes[i+1] == fixes[i] { // two words that should be one
+			end = i + 1
+		}
+		b.WriteString(typed[at:words[i].Start])
+		b.WriteString(fixes[i])
+		at, changed = words[end].End, true
+		i = end
+	}
+	if !changed {
+		return ""
+	}
+	b.WriteString(typed[at:])
+	return strings.TrimSpace(b.String())
+}

@@ -160,7 +160,7 @@ func (c *columns) put(d *search.Document, tax search.Taxonomy) {
 	r.ntag = distinct(&c.tags, d.Tags, true)
 	r.nzon = distinct(&c.zones, d.Zones, false)
 	for i := len(c.cats.labels); i < len(c.cats.names); i++ {
-		c.cats.labels = append(c.cats.labels, labelKeys(tax, c.cats.names[i]))
+		c.cats.labels = append(c.cats.labels, search.NameKeys(tax, c.cats.names[i]))
 	}
 	if len(d.Sites) > 0 {
 		r.sites = sites{d.Sites[0], true}
@@ -172,19 +172,6 @@ func (c *columns) put(d *search.Document, tax search.Taxonomy) {
 		}
 	}
 	c.count(r, 1)
-}
-
-func labelKeys(tax search.Taxonomy, id string) []string {
-	if tax == nil {
-		return []string{search.Key(id)}
-	}
-	var keys []string
-	for _, l := range tax.Labels(id) {
-		if k := search.Key(l); k != "" {
-			keys = append(keys, k)
-		}
-	}
-	return keys
 }
 
 func kindNumber(k directory.Kind) uint8 {

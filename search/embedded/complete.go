@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"archipel/search"
@@ -54,70 +53,14 @@ func (x *Index) Complete(ctx context.Context, c search.Completion) (out *search.
 	return out, nil
 }
 
-// categories returns those that have entries and a name with every word: names that begin with the words first, then
-// those with more entries; misspelt ones when there are no others.
+// categories returns those with entries that are called like the words.
 func (v *view) categories(words []search.Word, limit int) []search.Count {
-	var begin, within, nearly []search.Count
-	fuzzy := make([]*typos, len(words))
-	for i := range words {
-		if n := words[i].Typos; n > 0 {
-			fuzzy[i] = newTypos(words[i].Text, n, words[i].Prefix)
-		}
-	}
 	cats := &v.c.cats
-	for id, labels := range cats.labels {
-		if cats.counts[id] == 0 {
-			continue
-		}
-		best := 0
-		for _, l := range labels {
-			best = max(best, labelMatch(l, words, fuzzy))
-		}
-		c := search.Count{Value: cats.names[id], N: cats.counts[id]}
-		switch best {
-		case 3:
-			begin = append(begin, c)
-		case 2:
-			within = append(within, c)
-		case 1:
-			nearly = append(nearly, c)
+	named := make([]search.Named, 0, len(cats.names))
+	for id, n := range cats.counts {
+		if n > 0 {
+			named = append(named, search.Named{Count: search.Count{Value: cats.names[id], N: n}, Keys: cats.labels[id]})
 		}
 	}
-	out := append(search.TopCounts(begin, limit), search.TopCounts(within, limit)...)
-	if len(out) == 0 {
-		out = search.TopCounts(nearly, limit)
-	}
-	return out[:min(len(out), limit)]
-}
-
-// labelMatch is 3 when a label begins with the words, 2 when it has them all, 1 with typos, 0 when it has not.
-func labelMatch(label string, words []search.Word, fuzzy []*typos) int {
-	parts := strings.Split(label, " ")
-	best := 2
-	first := false
-	for i, w := range words {
-		if w.Stop && !w.Prefix {
-			continue
-		}
-		found := 0
-		for n, p := range parts {
-			switch {
-			case p == w.Text || (w.Prefix && strings.HasPrefix(p, w.Text)):
-				found = 2
-				first = first || n == 0
-			case found == 0 && n+1 < len(parts) && strings.HasPrefix(p+parts[n+1], w.Text) && len(w.Text) > len(p):
-				found = 2
-			case found == 0 && fuzzy[i] != nil && fuzzy[i].of(p) <= fuzzy[i].max:
-				found = 1
-			}
-			if found == 2 {
-				break
-			}
-		}
-		best = min(best, found)
-	}
-	if best == 2 && first {
-		return 3
-	}
-	return best
+	return search.MatchNames(words, named, limit)
 }

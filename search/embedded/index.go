@@ -55,6 +55,9 @@ type Index struct {
 
 var _ search.Index = (*Index)(nil)
 
+// ErrInUse says that another process has the index open.
+var ErrInUse = errors.New("search index is in use by another process")
+
 // Open opens the index in dir, or makes one there. A damaged index is replaced. When the index lacks something that
 // its Source has, it catches up in the background, and answers with ErrUnavailable while it has nothing at all.
 // Open fails when another process has the index open.
@@ -76,7 +79,7 @@ func Open(dir string, opt Options) (*Index, error) {
 		g, err := openGeneration(filepath.Join(dir, name), &x.opt.Builder)
 		switch {
 		case errors.Is(err, bolterrors.ErrTimeout):
-			return nil, fmt.Errorf("open search index: %s is in use by another process: %w", dir, err)
+			return nil, fmt.Errorf("open %s: %w", dir, ErrInUse)
 		case err != nil:
 			opt.Log.Warn("search index cannot be read, building a new one", "dir", dir, "err", err)
 		default:

@@ -69,7 +69,7 @@ type fix struct {
 }
 
 type misspelt struct {
-	word, joined *typos
+	word, joined *search.Automaton
 }
 
 func newMatch(ctx context.Context, snap *scorch.IndexSnapshot, words []search.Word, fields []search.Field) (*match, error) {
@@ -176,6 +176,11 @@ func (m *match) written(s *segMatch, i int) (*hits, error) {
 		if err := add(search.MarkStem+w.Stem, asStem); err != nil {
 			return nil, err
 		}
+		if w.Stem != w.Text {
+			if err := add(w.Stem, asStem); err != nil {
+				return nil, err
+			}
+		}
 		for _, a := range w.Also {
 			if err := add(a, asSpelled); err != nil {
 				return nil, err
@@ -236,20 +241,20 @@ func (m *match) misspelt(s *segMatch, i int) (*hits, error) {
 	if m.fuzzy[i] == nil {
 		m.fuzzy[i] = newMisspelt(&m.words[i])
 	}
-	for _, a := range []*typos{m.fuzzy[i].word, m.fuzzy[i].joined} {
+	for _, a := range []*search.Automaton{m.fuzzy[i].word, m.fuzzy[i].joined} {
 		if a == nil {
 			continue
 		}
 		begin := ""
-		if a.max == 1 { // a wrong first letter counts twice
-			_, n := utf8.DecodeRuneInString(a.word)
-			begin = a.word[:n]
+		if a.Max() == 1 { // a wrong first letter counts twice
+			_, n := utf8.DecodeRuneInString(a.Word())
+			begin = a.Word()[:n]
 		}
 		for _, f := range m.fields {
 			var found [3]*roaring.Bitmap
 			err := m.expand(s.dicts[f], begin, a, func(term string, docs *roaring.Bitmap) {
-				n := a.of(term)
-				if n > a.max || n == 0 {
+				n := a.Typos(term)
+				if n > a.Max() || n == 0 {
 					return
 				}
 				if found[n] == nil {
@@ -276,10 +281,10 @@ func (m *match) misspelt(s *segMatch, i int) (*hits, error) {
 func newMisspelt(w *search.Word) *misspelt {
 	f := &misspelt{}
 	if w.Typos > 0 {
-		f.word = newTypos(w.Text, w.Typos, w.Prefix && utf8.RuneCountInString(w.Text) >= shortWords)
+		f.word = search.NewAutomaton(w.Text, w.Typos, w.Prefix && utf8.RuneCountInString(w.Text) >= shortWords)
 	}
 	if n := search.Typos(w.Joined); n > 0 && w.Typos == 0 {
-		f.joined = newTypos(w.Joined, n, false)
+		f.joined = search.NewAutomaton(w.Joined, n, false)
 	}
 	return f
 }

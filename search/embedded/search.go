@@ -189,7 +189,7 @@ func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key,
 	var show *shower
 	if t.asked {
 		fixes := t.match.corrections(t.answer)
-		res.Spelling = spelling(q.Text, t.words, fixes)
+		res.Spelling = search.Respell(q.Text, t.words, fixes)
 		for i, w := range t.words {
 			if t.answer.dropped[i] {
 				res.Dropped = append(res.Dropped, q.Text[w.Start:w.End])
@@ -258,30 +258,6 @@ func (v *view) offer(q *search.Query, t *text, res *search.Result, now time.Time
 	for _, c := range top.sorted() {
 		res.Outside = append(res.Outside, v.hit(&wide, c, show))
 	}
-}
-
-// spelling puts corrections into what was typed, or returns "" when there are none.
-func spelling(typed string, words []search.Word, fixes []string) string {
-	var b strings.Builder
-	at, changed := 0, false
-	for i := 0; i < len(words); i++ {
-		if fixes[i] == "" {
-			continue
-		}
-		end := i
-		if i+1 < len(words) && fixes[i+1] == fixes[i] { // two words that should be one
-			end = i + 1
-		}
-		b.WriteString(typed[at:words[i].Start])
-		b.WriteString(fixes[i])
-		at, changed = words[end].End, true
-		i = end
-	}
-	if !changed {
-		return ""
-	}
-	b.WriteString(typed[at:])
-	return strings.TrimSpace(b.String())
 }
 
 // IDs returns every entry that matches q.

@@ -26,18 +26,16 @@ func Run(t *testing.T, open Open) {
 	changes := log.Put(Fixture()...)
 	o := open(t, "fixture", log, builder)
 	x := o.Index
-	if err := x.Consume(context.Background(), changes); err != nil {
-		t.Fatalf("consume: %v", err)
-	}
-	waitReady(t, x, directory.Seq(len(changes)))
+	Consume(t, x, changes)
+	WaitReady(t, x, directory.Seq(len(changes)))
 	t.Run("Expectations", func(t *testing.T) { testExpectations(t, x) })
 	if err := x.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}
 }
 
-// waitReady waits until x has come to a Seq.
-func waitReady(t *testing.T, x search.Index, at directory.Seq) {
+// WaitReady waits until x has come to a Seq.
+func WaitReady(t *testing.T, x search.Index, at directory.Seq) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
@@ -47,6 +45,22 @@ func waitReady(t *testing.T, x search.Index, at directory.Seq) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("index is not ready: %+v, want at %d", st, at)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Consume gives changes to x until it takes them, as a directory does.
+func Consume(t *testing.T, x search.Index, changes []directory.Change) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := x.Consume(context.Background(), changes)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("consume: %v", err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -1,12 +1,12 @@
-package embedded
+package search
 
 import "unicode/utf8"
 
-// typos is a Levenshtein automaton with transpositions over bytes, for the term dictionaries of the index. It counts
+// Automaton is a Levenshtein automaton with transpositions over bytes, for the term dictionaries of the index. It counts
 // how far a term, or with prefix the beginning of a term, is from a word. It is not safe for concurrent use.
 //
 // A state is the last two rows of the dynamic programme and the byte between them; states are made when first needed.
-type typos struct {
+type Automaton struct {
 	word   string
 	max    int
 	prefix bool
@@ -23,8 +23,9 @@ type state struct {
 	next        map[byte]int
 }
 
-func newTypos(word string, max int, prefix bool) *typos {
-	t := &typos{word: word, max: max, prefix: prefix, known: map[string]int{}}
+// NewAutomaton accepts terms at most max letters away from word, with prefix also terms that begin like that.
+func NewAutomaton(word string, max int, prefix bool) *Automaton {
+	t := &Automaton{word: word, max: max, prefix: prefix, known: map[string]int{}}
 	row := make([]uint8, len(word)+1)
 	for i := range row {
 		row[i] = uint8(min(i, max+1))
@@ -34,7 +35,7 @@ func newTypos(word string, max int, prefix bool) *typos {
 	return t
 }
 
-func (t *typos) add(s state) int {
+func (t *Automaton) add(s state) int {
 	s.least = 255
 	for _, d := range s.row {
 		s.least = min(s.least, d)
@@ -53,20 +54,26 @@ func (t *typos) add(s state) int {
 }
 
 // Start is the state before the first byte.
-func (t *typos) Start() int { return 1 }
+func (t *Automaton) Start() int { return 1 }
 
 // IsMatch reports whether what led to the state is near enough.
-func (t *typos) IsMatch(id int) bool { return id != 0 && t.distance(id) <= t.max }
+func (t *Automaton) IsMatch(id int) bool { return id != 0 && t.distance(id) <= t.max }
 
 // CanMatch reports whether something that begins like this may be near enough.
-func (t *typos) CanMatch(id int) bool { return id != 0 }
+func (t *Automaton) CanMatch(id int) bool { return id != 0 }
 
 // WillAlwaysMatch reports whether everything that begins like this is near enough.
-func (t *typos) WillAlwaysMatch(id int) bool {
+func (t *Automaton) WillAlwaysMatch(id int) bool {
 	return t.prefix && id != 0 && int(t.states[id].best) <= t.max
 }
 
-func (t *typos) distance(id int) int {
+// Max is how many letters may be wrong.
+func (t *Automaton) Max() int { return t.max }
+
+// Word is what terms are compared with.
+func (t *Automaton) Word() string { return t.word }
+
+func (t *Automaton) distance(id int) int {
 	s := &t.states[id]
 	if t.prefix {
 		return int(s.best)
@@ -75,7 +82,7 @@ func (t *typos) distance(id int) int {
 }
 
 // Accept is the state after one more byte.
-func (t *typos) Accept(id int, b byte) int {
+func (t *Automaton) Accept(id int, b byte) int {
 	if id == 0 {
 		return 0
 	}
@@ -107,8 +114,8 @@ func (t *typos) Accept(id int, b byte) int {
 	return to
 }
 
-// of returns how many letters of term are wrong, max+1 when there are too many. A wrong first letter counts twice.
-func (t *typos) of(term string) int {
+// Typos returns how many letters of term are wrong, max+1 when there are too many. A wrong first letter counts twice.
+func (t *Automaton) Typos(term string) int {
 	id := t.Start()
 	for i := 0; i < len(term) && id != 0; i++ {
 		id = t.Accept(id, term[i])
