@@ -53,6 +53,8 @@ func commands() []command {
 		{"backup", "FILE", "write everything, log included, to one file", backup},
 		{"restore", "FILE", "rebuild an empty directory from a backup", restore},
 		{"site", "[KEY=VALUE ...]", "show or change the name, territory and texts of the directory", siteCommand},
+		{"reindex", "", "build the search index anew; searching goes on meanwhile", reindex},
+		{"geocode", "", "find positions for entries that have an address and none", geocodeCommand},
 		{"health", "", "ask a running server whether it is ready", health},
 		{"version", "", "print the version", func(_ context.Context, env *environment, _ []string) error {
 			_, err := fmt.Fprintln(env.stdout, "archipel", version())

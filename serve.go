@@ -18,6 +18,7 @@ import (
 	"archipel/directory/demo"
 	"archipel/geo"
 	"archipel/geo/basemap"
+	"archipel/geo/geocode"
 )
 
 // stopWithin is how long running requests get when the server is asked to stop.
@@ -62,9 +63,36 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		}
 	}()
 
+	places, err := geocode.NewGazetteer(homeCountry)
+	if err != nil {
+		return err
+	}
+	finder, err := openSearch(c, store, words, places, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := finder.Close(); err != nil {
+			log.Error("closing the search index", "err", err)
+		}
+	}()
+	locator, closeLocator, err := openGeocoder(ctx, c, places, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := closeLocator(); err != nil {
+			log.Error("closing the geocoder", "err", err)
+		}
+	}()
+	parts := []api.Health{searchEngine{finder}}
+	if locator.HasServer() {
+		parts = append(parts, addressServer{locator})
+	}
+
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources}, Rules: rules(words), Log: log,
+		Store: store, Views: []directory.View{index, relations, sources}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
 	})
 	if err != nil {
 		return err
@@ -78,6 +106,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	site.refresh(ctx)
 	server, err := api.New(api.Options{
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
+		Search: finder, Places: places, Parts: parts,
 		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
@@ -90,6 +119,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { watchReindex(running, store, finder, log) })
 
 	where, _ := filepath.Abs(c["data"])
 	if c["mongo"] != "" {

@@ -51,6 +51,7 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 	set.BoolVar(&o.KeepUnused, "keep-unused", false, "keep columns that fill no field as further facts")
 	set.BoolVar(&o.FixSwapped, "fix-swapped", false, "exchange coordinates that look swapped, instead of refusing the row")
 	set.BoolVar(&o.NeedPosition, "need-position", false, "leave out rows without a position")
+	geocode := set.Bool("geocode", false, "find positions for rows that have an address and none")
 	undo := set.String("undo", "", "take back the import with this batch name")
 	asJSON := set.Bool("json", false, "print the report as JSON")
 	c, rest, err := parse(set, env, args)
@@ -83,6 +84,14 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 			return err
 		}
 		return errors.Join(err, printReport(env.stdout, report, *asJSON))
+	}
+	if *geocode {
+		l, closeLocator, failed := c.locator(ctx, env)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, closeLocator()) }()
+		o.Locator = l
 	}
 	report, err := importFrom(ctx, d, rest[0], o, env.stderr)
 	if report == nil {
@@ -157,6 +166,14 @@ func bar(p transfer.Progress) string {
 	const width = 30
 	done := int(min(p.Bytes, p.Total) * width / p.Total)
 	return "[" + strings.Repeat("=", done) + strings.Repeat(" ", width-done) + "]"
+}
+
+// counter shows how many are done, to somebody who watches.
+func counter(w io.Writer) func(int) {
+	if !terminal(w) {
+		return nil
+	}
+	return func(n int) { fmt.Fprintf(w, "\r%d", n) }
 }
 
 // terminal reports whether somebody watches.
