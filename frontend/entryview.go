@@ -14,12 +14,9 @@ func backURL(v EntryView) string {
 	return "/"
 }
 
-// entryImage is the static map of an entry, wide for the map's column and flat within the text.
+// entryImage is the static map of an entry.
 func entryImage(v EntryView, width int) string {
-	height := width
-	if width < 720 {
-		height = width * 2 / 3
-	}
+	height := width * 3 / 4
 	if v.Map.ImageURL != "" {
 		return withParam(withParam(v.Map.ImageURL, "h", fmt.Sprint(height)), "w", fmt.Sprint(width))
 	}

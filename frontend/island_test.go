@@ -118,7 +118,7 @@ func TestIsland(t *testing.T) {
 	t.Run("pins by keyboard", func(t *testing.T) {
 		open(t, "/", 1280)
 		until(t, tab, `document.querySelector(".live .pin")`)
-		js[bool](t, tab, `(document.querySelector('.pin[data-id$="006"]').focus(), true)`)
+		js[bool](t, tab, `(document.querySelector('.pin[data-slug="fiche-6"]').focus(), true)`)
 		if !js[bool](t, tab, `!!document.querySelector('.card.lit[data-slug="fiche-6"]')`) {
 			t.Error("the card of the focused pin is not lit")
 		}
@@ -135,9 +135,9 @@ func TestIsland(t *testing.T) {
 		open(t, "/", 1280)
 		until(t, tab, `document.querySelector(".live .pin")`)
 		js[bool](t, tab, `(document.querySelector('[data-slug="fiche-6"] a').focus(), true)`)
-		until(t, tab, `document.querySelector('.pin.lit[data-id$="006"]')`)
+		until(t, tab, `document.querySelector('.pin.lit[data-slug="fiche-6"]')`)
 		js[bool](t, tab, `(document.querySelector('[data-slug="fiche-0"] a').focus(), true)`) // within a cluster
-		until(t, tab, `document.querySelector('.pin.ghost') && !document.querySelector('.pin.lit[data-id$="006"]')`)
+		until(t, tab, `document.querySelector('.pin.ghost') && !document.querySelector('.pin.lit[data-slug="fiche-6"]')`)
 	})
 
 	t.Run("light", func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestIsland(t *testing.T) {
 		}
 		click(t, `[data-view-link="map"]`)
 		until(t, tab, `location.search === "?view=map" && document.querySelector(".live .pin")`)
-		click(t, `.pin[data-id$="006"]`)
+		click(t, `.pin[data-slug="fiche-6"]`)
 		until(t, tab, `location.pathname === "/e/fiche-6" && document.querySelector("#entry h1").getBoundingClientRect().top < 400`)
 		click(t, "[data-back]")
 		until(t, tab, `location.search === "?view=map" && document.querySelector(".leaflet-container").getBoundingClientRect().height > 300`)

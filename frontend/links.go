@@ -238,7 +238,11 @@ func absolute(p Page, path string) string {
 func (a Address) lines() []string {
 	town := strings.TrimSpace(a.PostalCode + " " + a.Town)
 	var out []string
-	for _, s := range []string{a.Street, town, a.Region, a.Country} {
+	country := a.Country
+	if len(country) == 2 {
+		country = "" // a code is for programs; who writes to another country gives its name
+	}
+	for _, s := range []string{a.Street, town, a.Region, country} {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}

@@ -105,7 +105,7 @@ func mapColumn(p Page, l *Localizer, m MapView, q Query, image, alt string) temp
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\" width=\"720\" height=\"720\" decoding=\"async\"></picture></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\" width=\"512\" height=\"384\" decoding=\"async\"></picture></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

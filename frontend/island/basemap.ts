@@ -1,6 +1,6 @@
 // The ground of the map. Whatever draws it stands behind Basemap, so that it can be replaced.
 import type * as L from "leaflet";
-import { CenteredTextSymbolizer, Feature, LabelRule, LineSymbolizer, PaintRule, PolygonSymbolizer, leafletLayer, linear } from "protomaps-leaflet";
+import { CenteredTextSymbolizer, CircleSymbolizer, Feature, GroupSymbolizer, LabelRule, LineSymbolizer, OffsetTextSymbolizer, PaintRule, PolygonSymbolizer, leafletLayer, linear } from "protomaps-leaflet";
 import type { Config } from "./config";
 
 export interface Basemap {
@@ -82,20 +82,36 @@ function paint(c: Colours): PaintRule[] {
         symbolizer: new LineSymbolizer({ color: colour, width: (z: number) => linear(roadWidth[k]!)(z) + (z > 8 ? extra : 0), lineCap: "round", lineJoin: "round" }),
         filter: (_z, f) => kind(f) === k,
       });
-  rules.push({ dataLayer: "boundaries", symbolizer: new LineSymbolizer({ color: c.boundary, width: (_z: number, f?: Feature) => (kind(f) === "country" ? 1.4 : 0.8), dash: [4, 3] }) });
+  const border = (what: string, width: number, dash: number[]): PaintRule => ({
+    dataLayer: "boundaries",
+    symbolizer: new LineSymbolizer({ dash, dashColor: c.boundary, dashWidth: width, color: c.boundary, opacity: what === "country" ? 1 : 0.6, lineJoin: "round" }),
+    filter: (_z, f) => (kind(f) === "country") === (what === "country"),
+  });
+  rules.push(border("region", 0.8, [2, 3]), border("country", 1.2, [5, 3]));
   return rules;
 }
 
 function labels(c: Colours, lang: string): LabelRule[] {
-  const names = [`name:${lang}`, "name"];
-  const label = (weight: number, size: (z: number, f?: Feature) => number, fill = c.label) =>
-    new CenteredTextSymbolizer({ labelProps: names, fill, stroke: c.halo, width: 2, fontFamily: c.font, fontWeight: weight, fontSize: size, lineHeight: 1.2 } as ConstructorParameters<typeof CenteredTextSymbolizer>[0]);
   const rank = (f?: Feature) => Number(f?.props.population_rank ?? 0);
-  const bySize = (a: Feature["props"], b: Feature["props"]) =>
+  const size = (z: number, f?: Feature) => 11 + Math.max(0, Math.min(4, (rank(f) - 8) * 0.8)) + (z > 10 ? 1 : 0);
+  const text = { labelProps: [`name:${lang}`, "name"], stroke: c.halo, width: 2.5, fontFamily: c.font, lineHeight: 1.2 };
+  const first = (a: Feature["props"], b: Feature["props"]) =>
     Number(a.min_zoom ?? 0) - Number(b.min_zoom ?? 0) || Number(b.population_rank ?? 0) - Number(a.population_rank ?? 0);
-  return [
-    { dataLayer: "places", symbolizer: label(700, () => 13, c.boundary), filter: (z, f) => kind(f) === "country" && z < 8, sort: bySize },
-    { dataLayer: "places", symbolizer: label(600, () => 12, c.boundary), filter: (z, f) => kind(f) === "region" && z >= 6 && z < 9, sort: bySize },
-    { dataLayer: "places", symbolizer: label(500, (z, f) => 11 + Math.min(5, Math.max(0, rank(f) - 5) / 2) + (z > 10 ? 2 : 0)), filter: (_z, f) => kind(f) !== "country" && kind(f) !== "region", sort: bySize },
-  ];
+  // A name stands beside its dot, so that a pin on the town leaves it legible; fewer names than the tile has, for calm.
+  const town = (weight: number, min: number, below: number): LabelRule => ({
+    dataLayer: "places",
+    symbolizer: new GroupSymbolizer([
+      new CircleSymbolizer({ radius: 2, fill: c.label, stroke: c.halo, width: 1.5 }),
+      new OffsetTextSymbolizer({ ...text, fill: c.label, fontWeight: weight, fontSize: size, offsetX: 6, offsetY: 4.5 }),
+    ]),
+    filter: (z, f) => kind(f) !== "country" && kind(f) !== "region" && rank(f) >= min && rank(f) < below && Number(f.props.min_zoom ?? 0) < z,
+    sort: first,
+  });
+  const wide = (what: string, fontSize: number, from: number, to: number): LabelRule => ({
+    dataLayer: "places",
+    symbolizer: new CenteredTextSymbolizer({ ...text, fill: c.boundary, fontWeight: 700, fontSize, textTransform: "uppercase" }),
+    filter: (z, f) => kind(f) === what && z >= from && z < to,
+    sort: first,
+  });
+  return [wide("country", 11, 2, 7), town(600, 11, 99), town(400, 0, 11), wide("region", 10, 6, 9)];
 }

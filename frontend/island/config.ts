@@ -34,7 +34,7 @@ export interface Selected {
 export interface Listener {
   moved(box: Box): void; // by the visitor, not by the program
   open(slug: string): void;
-  hover(id: string | null): void;
+  hover(slug: string | null): void;
   crowd(box: Box): void; // a cluster that no zoom takes apart was chosen
 }
 
@@ -43,7 +43,7 @@ export interface LiveMap {
   tiles(template: string): void; // show the entries of other filters
   fit(box: Box): void;
   box(): Box;
-  highlight(id: string | null, at?: [lon: number, lat: number], shape?: Element | null): void;
+  highlight(slug: string | null, at?: [lon: number, lat: number], shape?: Element | null): void;
   select(entry: Selected | null): void;
   resized(): void;
 }

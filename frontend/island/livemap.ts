@@ -56,8 +56,13 @@ class Live implements LiveMap {
 
   fit([west, south, east, north]: Box): void {
     this.byProgram = true;
-    this.map.fitBounds([[south, west], [north, east]], { maxZoom: Math.min(16, this.config.maxZoom), animate: false });
+    this.map.fitBounds([[south, west], [north, east]], { maxZoom: this.closest(), animate: false });
     this.byProgram = false;
+  }
+
+  /** As near as a fitted view goes: without streets on the basemap, nearer shows nothing more. */
+  private closest(): number {
+    return Math.min(this.config.baseZoom < 13 ? 12 : 16, this.config.maxZoom);
   }
 
   box(): Box {
@@ -65,15 +70,15 @@ class Live implements LiveMap {
     return [b.getWest(), Math.max(-85, b.getSouth()), b.getEast(), Math.min(85, b.getNorth())];
   }
 
-  highlight(id: string | null, at?: [number, number], shape?: Element | null): void {
+  highlight(slug: string | null, at?: [number, number], shape?: Element | null): void {
     this.lit?.remove();
     this.lit = null;
     for (const { element, marker } of this.pins.values()) {
-      const on = element.dataset.id === id && id !== null;
+      const on = element.dataset.slug === slug && slug !== null;
       element.classList.toggle("lit", on);
       marker.setZIndexOffset(on ? 5000 : 0);
     }
-    if (!id || this.pins.has(id) || !at) return;
+    if (!slug || !at || this.map.getContainer().querySelector(".pin.lit")) return;
     const ghost = document.createElement("div");
     ghost.className = "pin lit ghost";
     if (shape) ghost.append(shape.cloneNode(true));
@@ -91,7 +96,7 @@ class Live implements LiveMap {
     const at = L.latLng(entry.lat, entry.lon);
     if (!this.map.getBounds().pad(-0.1).contains(at)) {
       this.byProgram = true;
-      this.map.setView(at, Math.max(this.map.getZoom(), Math.min(12, this.config.maxZoom)), { animate: false });
+      this.map.setView(at, Math.max(this.map.getZoom(), Math.min(12, this.closest())), { animate: false });
       this.byProgram = false;
     }
   }
@@ -161,14 +166,14 @@ class Live implements LiveMap {
 
   private entry(spot: Spot): HTMLElement {
     const a = entryPin(this.config, spot);
-    a.dataset.id = spot.id;
+    a.dataset.slug = spot.slug;
     a.addEventListener("click", (e) => {
       if (e.metaKey || e.ctrlKey || e.shiftKey || e.button !== 0) return;
       e.preventDefault();
       e.stopPropagation();
       if (!this.dragged()) this.listener.open(spot.slug);
     });
-    for (const [on, value] of [["mouseenter", spot.id], ["focus", spot.id], ["mouseleave", null], ["blur", null]] as const) a.addEventListener(on, () => this.listener.hover(value));
+    for (const [on, value] of [["mouseenter", spot.slug], ["focus", spot.slug], ["mouseleave", null], ["blur", null]] as const) a.addEventListener(on, () => this.listener.hover(value));
     return a;
   }
 

@@ -57,8 +57,10 @@ class Island {
     if (this.map || this.starting) return;
     this.starting = true;
     const canvas = id("canvas")!;
+    const live = (on: boolean) => [id("map")!, document.body].forEach((e) => e.classList.toggle("live", on));
     try {
       const [module] = await Promise.all([import(this.config.module) as Promise<typeof import("./livemap")>, loadStyle(this.config.style)]);
+      live(true); // first: the map measures its place when it starts
       this.map = module.start(canvas, this.config, {
         moved: (box) => this.mapMoved(box),
         open: (slug) => void this.openEntry("/e/" + encodeURIComponent(slug), true),
@@ -68,11 +70,10 @@ class Island {
     } catch (e) {
       console.error(e);
       this.starting = false;
+      live(false);
       id("show-live")!.hidden = false; // the picture stays; one can try again
       return;
     }
-    id("map")!.classList.add("live");
-    document.body.classList.add("live");
     id("show-live")!.hidden = true;
     const results = id("results");
     if (results) {
@@ -283,10 +284,10 @@ class Island {
 
   private followCards(): void {
     const over = (e: Event) => {
-      const card = (e.target as Element).closest?.<HTMLElement>(".card[data-id]");
+      const card = (e.target as Element).closest?.<HTMLElement>(".card[data-slug]");
       if (!card || !this.map) return;
       const [lon, lat] = (card.dataset.at ?? "").split(",").map(Number);
-      if (lon !== undefined && lat !== undefined && card.dataset.at) this.map.highlight(card.dataset.id!, [lon, lat], card.querySelector(".mark"));
+      if (lon !== undefined && lat !== undefined && card.dataset.at) this.map.highlight(card.dataset.slug!, [lon, lat], card.querySelector(".mark"));
     };
     const out = (e: Event) => {
       if ((e.target as Element).closest?.(".card")) this.map?.highlight(null);
@@ -300,7 +301,7 @@ class Island {
   private lightCard(entry: string | null): void {
     for (const lit of this.column.querySelectorAll(".card.lit")) lit.classList.remove("lit");
     if (!entry) return;
-    const card = this.column.querySelector(`.card[data-id="${CSS.escape(entry)}"]`);
+    const card = this.column.querySelector(`.card[data-slug="${CSS.escape(entry)}"]`);
     card?.classList.add("lit");
     card?.scrollIntoView({ block: "nearest" });
   }

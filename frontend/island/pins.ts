@@ -83,17 +83,18 @@ export function clusterPin(config: Config, s: Spot, format: (n: number) => strin
 }
 
 function ring(config: Config, s: Spot): string {
-  let at = 0;
-  const parts: string[] = [];
-  for (const one of s.top.split(",")) {
+  const leading = s.top.split(",").flatMap((one): [colour: string, n: number][] => {
     const cut = one.lastIndexOf(":");
     const n = Number(one.slice(cut + 1));
-    if (cut < 0 || !Number.isFinite(n) || n <= 0) continue;
-    const colour = config.categories[one.slice(0, cut)]?.[2] ?? plain;
-    const to = Math.min(1, at + n / s.count);
-    parts.push(`${colour} ${(at * 100).toFixed(1)}% ${(to * 100).toFixed(1)}%`);
-    at = to;
-  }
-  parts.push(`${plain}55 ${(at * 100).toFixed(1)}% 100%`);
+    return cut > 0 && n > 0 ? [[config.categories[one.slice(0, cut)]?.[2] ?? plain, n]] : [];
+  });
+  const sum = leading.reduce((all, [, n]) => all + n, 0);
+  if (!sum) return `conic-gradient(${plain} 0 100%)`;
+  let at = 0;
+  const parts = leading.map(([colour, n]) => {
+    const from = at;
+    at += (n / sum) * 100;
+    return `${colour} ${from.toFixed(1)}% ${at.toFixed(1)}%`;
+  });
   return `conic-gradient(${parts.join(",")})`;
 }

@@ -161,7 +161,7 @@ func icons(root, nodeModules string) (sprite, shapes []byte, err error) {
 			return nil, nil, fmt.Errorf("icon %q is not an SVG", name)
 		}
 		shape := strings.TrimSpace(spaces.ReplaceAllString(string(m[1]), " "))
-		shape = strings.NewReplacer("> <", "><", " />", "/>").Replace(shape)
+		shape = joinPaths(strings.ReplaceAll(strings.ReplaceAll(shape, " />", "/>"), "> <", "><"))
 		byName[name] = shape
 		names = append(names, name)
 	}
@@ -180,6 +180,45 @@ func icons(root, nodeModules string) (sprite, shapes []byte, err error) {
 		return nil, nil, err
 	}
 	return b.Bytes(), j.Bytes(), nil
+}
+
+var (
+	lonePath = regexp.MustCompile(`^<path d="([^"]+)"/>`)
+	// A path that starts with a small m starts at an absolute point all the same, and what follows that point is relative.
+	smallStart = regexp.MustCompile(`^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)[\s,]*`)
+)
+
+// joinPaths makes one path of neighbouring ones: they are drawn in the same colour, and every page carries many.
+func joinPaths(shape string) string {
+	var out, path strings.Builder
+	flush := func() {
+		if path.Len() > 0 {
+			fmt.Fprintf(&out, `<path d="%s"/>`, path.String())
+			path.Reset()
+		}
+	}
+	for shape != "" {
+		m := lonePath.FindStringSubmatch(shape)
+		if m == nil {
+			flush()
+			end := strings.Index(shape, ">") + 1
+			out.WriteString(shape[:end])
+			shape = shape[end:]
+			continue
+		}
+		shape = shape[len(m[0]):]
+		d := m[1]
+		if start := smallStart.FindStringSubmatch(d); start != nil {
+			rest := d[len(start[0]):]
+			if rest != "" && strings.ContainsAny(rest[:1], "-.0123456789") {
+				rest = "l" + rest
+			}
+			d = "M" + start[1] + " " + start[2] + rest
+		}
+		path.WriteString(d)
+	}
+	flush()
+	return out.String()
 }
 
 // licences is the text of the licence of every package that visitors receive.
