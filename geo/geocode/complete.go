@@ -18,7 +18,7 @@ const (
 	scorePost       = 90  // a whole postal code
 	scorePostStart  = 50
 	scoreExact      = 100 // the whole name
-	scoreBare       = 96  // the whole name but its article: "Mené"
+	scoreBare       = 88  // the whole name but its article: "Mené"
 	scoreOther      = 85  // another name of it
 	scoreAbroad     = 55  // another name of a place abroad
 	scoreWordExact  = 60  // its last words: "Gohelle"
@@ -39,6 +39,8 @@ type reading struct {
 	name   string
 	zones  []int  // each must hold the place; a group of namesakes counts as one of them
 	lo, hi uint32 // postal codes, when hi > 0
+	// allowed tells by zone whether its places may fit; nil when all do.
+	allowed []bool
 }
 
 // lookup is the search for one query.
@@ -82,12 +84,12 @@ func (g *Gazetteer) lookup(q Query, submitted bool) *lookup {
 		return l
 	}
 	l.codes(folded)
-	readings := g.readings(folded)
+	readings := l.allow(g.readings(folded))
 	for _, r := range readings {
 		l.names(r)
 	}
 	if len(l.best) == 0 {
-		readings = g.relax(readings)
+		readings = l.allow(g.relax(readings))
 		for _, r := range readings {
 			l.names(r)
 		}
@@ -269,12 +271,12 @@ func (l *lookup) offerRange(lo, hi, length int, r reading, extra float32) {
 		mostNear = 30
 	}
 	for k := lo; k < hi; k++ {
-		if k >= wholeEnd && len(l.best) == l.limit && float32(l.g.keyMost[k])-keyMostBase+scoreStart+mostNear+extra <= l.best[l.limit-1].score {
+		if k >= wholeEnd && len(l.best) == l.limit && float32(l.g.keyMost[k])+mostNear+extra <= l.best[l.limit-1].score {
 			continue // most keys of a short prefix end here, without leaving the cache
 		}
 		name := d.KeyName[k]
 		owner := d.Owner[name]
-		if !l.inside(owner, r) {
+		if r.allowed != nil && (!r.allowed[l.g.ownerZone(owner)] || r.hi > 0 && !l.inside(owner, r)) {
 			continue
 		}
 		whole := k < wholeEnd
@@ -336,6 +338,29 @@ func pick(whole bool, yes, no float32) float32 {
 		return yes
 	}
 	return no
+}
+
+// allow works out the zones that each reading leaves, once for thousands of
+// candidates.
+func (l *lookup) allow(readings []reading) []reading {
+	g := l.g
+	for i := range readings {
+		r := &readings[i]
+		if r.allowed = nil; len(r.zones) == 0 && r.hi == 0 && len(l.countries) == 0 {
+			continue
+		}
+		r.allowed = make([]bool, len(g.d.Zones))
+		if r.hi > 0 {
+			for _, k := range g.d.PostOrder[g.postIndex(r.lo):g.postIndex(r.hi)] {
+				r.allowed[g.d.Zone[g.d.PostPlace[k]]] = true
+			}
+			continue
+		}
+		for z := range r.allowed {
+			r.allowed[z] = l.inside(uint32(g.d.Places()+z), *r)
+		}
+	}
+	return readings
 }
 
 // inside tells whether an owner lies where the reading says.

@@ -50,12 +50,9 @@ type Gazetteer struct {
 	chain   [][]int          // by zone: itself and its parents
 	weight  []float32        // by place: what its population and kind add to a score
 	zoneW   []float32        // by zone
-	keyMost []uint8          // by key: what the weight of its owner can be at most, plus keyMostBase
+	keyMost []uint8          // by key: the score of its beginning at most, before nearness
 	grid    grid
 }
-
-// keyMostBase keeps the weights in keyMost positive.
-const keyMostBase = 20
 
 // NewGazetteer unpacks the embedded data, once and for all: about a tenth of a
 // second and 30 MB. Home is the country (ISO 3166-1) whose places
@@ -109,7 +106,14 @@ func ReadGazetteer(r io.Reader, home string) (*Gazetteer, error) {
 	}
 	g.keyMost = make([]uint8, len(d.KeyName))
 	for k, name := range d.KeyName {
-		g.keyMost[k] = uint8(math.Ceil(float64(g.ownerWeight(d.Owner[name])))) + keyMostBase
+		owner := d.Owner[name]
+		most := float64(g.ownerWeight(owner)) + scoreStart
+		if d.IsWord(k) {
+			most -= scoreStart - scoreBareStart
+		} else if int(owner) < d.Places() && name != d.NameStart[owner] && name != d.NameStart[owner]+uint32(d.NameFR[owner]) {
+			most -= scoreStart - scoreOtherOpen
+		}
+		g.keyMost[k] = uint8(math.Ceil(most))
 	}
 	g.grid = newGrid(d)
 	return g, nil

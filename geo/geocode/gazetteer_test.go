@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"archipel/geo/geocode/gazdata"
+
 	"github.com/paulmach/orb"
 )
 
@@ -253,5 +255,33 @@ func TestGazetteerSearchAddress(t *testing.T) {
 	}
 	if _, err := france().Search(context.Background(), Query{Street: "rue du Port"}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a street alone: got %v", err)
+	}
+}
+
+// TestEveryTownIsFound types the name of every commune, as it is written and as
+// people type it, with its département's number.
+func TestEveryTownIsFound(t *testing.T) {
+	t.Parallel()
+	g := france()
+	missed := 0
+	for _, i := range g.insee {
+		if g.d.Kind[i] != gazdata.Commune || (testing.Short() || racing) && i%20 != 0 {
+			continue
+		}
+		want := g.place(int(i), -1, "fr")
+		for _, text := range []string{want.Label, strings.ToUpper(want.Name) + " " + want.Codes.Departement,
+			strings.ReplaceAll(strings.ToLower(" "+want.Name), " saint-", " st ") + ", " + want.Codes.Departement} {
+			found := g.Complete(Query{Text: text, Language: "fr", Limit: 5})
+			// Some départements have two communes of one name.
+			if len(found) == 0 || found[0].Label != want.Label && gazdata.FoldName(found[0].Label) != gazdata.FoldName(want.Label) && found[0].Zone != want.Zone {
+				missed++
+				if missed < 20 {
+					t.Errorf("%q: got %q", text, labels(found))
+				}
+			}
+		}
+	}
+	if missed > 0 {
+		t.Errorf("%d missed", missed)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"archipel/geo/geocode/gazdata"
 
@@ -15,14 +16,19 @@ import (
 type Locator struct {
 	gazetteer *Gazetteer
 	server    Geocoder // nil when there is none
+	patience  time.Duration
 }
+
+// patience is how long a visitor waits for a server before the town is shown
+// instead. The server's answer is remembered all the same for the next one who asks.
+const patience = 3 * time.Second
 
 // NewLocator puts a gazetteer and a server together; the server may be nil.
 func NewLocator(g *Gazetteer, server Geocoder) *Locator {
 	if s, ok := server.(*Server); ok && s == nil {
 		server = nil
 	}
-	return &Locator{g, server}
+	return &Locator{g, server, patience}
 }
 
 // Gazetteer is the embedded one, for zones.
@@ -63,7 +69,9 @@ func (l *Locator) Find(ctx context.Context, q Query) (Answer, error) {
 	}
 	a := Answer{Missing: MissingServer}
 	if l.server != nil {
-		found, err := l.server.Search(ctx, q)
+		asking, cancel := context.WithTimeout(ctx, l.patience)
+		found, err := l.server.Search(asking, q)
+		cancel()
 		switch {
 		case err == nil:
 			return Answer{Places: found}, nil
@@ -101,7 +109,9 @@ func (l *Locator) Search(ctx context.Context, q Query) ([]Place, error) {
 // town.
 func (l *Locator) Reverse(ctx context.Context, at orb.Point, language string) ([]Place, error) {
 	if l.server != nil {
-		found, err := l.server.Reverse(ctx, at, language)
+		asking, cancel := context.WithTimeout(ctx, l.patience)
+		found, err := l.server.Reverse(asking, at, language)
+		cancel()
 		if err == nil || errors.Is(err, ErrBadQuery) || ctx.Err() != nil {
 			return found, err
 		}

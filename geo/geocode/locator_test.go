@@ -3,7 +3,9 @@ package geocode
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/paulmach/orb"
 )
@@ -129,5 +131,26 @@ func TestLocate(t *testing.T) {
 		if err == nil && Distance(got.Point, at) > 3000 {
 			t.Errorf("%s: at %v", tc.name, got.Point)
 		}
+	}
+}
+
+func TestFindIsPatientOnlyForAWhile(t *testing.T) {
+	t.Parallel()
+	s := answering(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	s.timeout = time.Minute
+	l := NewLocator(france(), s)
+	l.patience = 50 * time.Millisecond
+	start := time.Now()
+	a, err := l.Find(context.Background(), Query{Text: "12 rue du Port 26340 Saillans"})
+	if err != nil || !a.Places[0].Approximate || a.Missing != MissingAnswer || time.Since(start) > 5*time.Second {
+		t.Errorf("got %+v, %v after %v", a, err, time.Since(start))
+	}
+	if got, err := l.Reverse(context.Background(), orb.Point{5.183, 44.695}, "fr"); err != nil || got[0].Source != "gazetteer" {
+		t.Errorf("reverse: got %q, %v", labels(got), err)
+	}
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	if _, err := l.Find(gone, Query{Text: "12 rue du Port 26340 Saillans"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left got %v", err)
 	}
 }
