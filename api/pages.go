@@ -26,13 +26,20 @@ func (s *Server) page(c *fiber.Ctx, title string) frontend.Page {
 	if asked := c.Query("lang"); asked == lang && c.Cookies("lang") != lang {
 		c.Cookie(&fiber.Cookie{Name: "lang", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: fiber.CookieSameSiteLaxMode, HTTPOnly: true})
 	}
+	light := c.Cookies("light") == "1" || c.Get("Save-Data") == "on"
+	if asked := c.Query("light"); asked == "1" || asked == "0" { // a visitor's own choice stands above Save-Data
+		light = asked == "1"
+		c.Cookie(&fiber.Cookie{Name: "light", Value: asked, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: fiber.CookieSameSiteLaxMode, HTTPOnly: true})
+	} else if c.Cookies("light") == "0" {
+		light = false
+	}
 	path := c.Path()
 	if q := c.Request().URI().QueryString(); len(q) > 0 {
 		path += "?" + string(q)
 	}
 	return frontend.Page{
 		Lang: lang, Path: path, Title: title, Canonical: base + c.Path(), ImageURL: base + "/map.png", Now: s.presenter(lang).now,
-		Site: s.pageSite(base), Light: c.Cookies("light") == "1" || c.Get("Save-Data") == "on",
+		Site: s.pageSite(base), Light: light,
 	}
 }
 
