@@ -2,7 +2,7 @@
 // them as clusters and vector tiles.
 //
 // An [Index] is a directory.View. It holds a compact marker of every public entry, also of those without position, in
-// columns (about 300 bytes each), and answers from memory:
+// columns (some 200 bytes each, and what its name and slug take), and answers from memory:
 //
 //	x := geo.NewIndex()
 //	x.Apply(entries)                                   // or Put and Remove
@@ -10,7 +10,8 @@
 //	list, err := x.Select(geo.Filter{Near: &here, Radius: 5000}, geo.Page{Order: geo.ByDistance, Limit: 20})
 //	counts, err := x.Facets(geo.Filter{BBox: &box, Kinds: kinds}, nil)
 //
-// Positions are [longitude, latitude] in degrees, WGS 84, everywhere. Distances are metres on a sphere.
+// Positions are [longitude, latitude] in degrees, WGS 84, everywhere, kept to seven decimals (a centimetre). Distances are
+// metres on a sphere of the Earth's mean radius.
 //
 // # Entries and sites
 //
@@ -22,6 +23,7 @@
 //
 // The sites are sorted along a Morton curve, on which every tile of the map is one stretch, with running sums of their
 // coordinates and of their main categories; what a square of the map holds takes two searches, at every zoom alike.
+// Squares whose points are too close for two discs are merged by a rule that looks at neighbours only (see cluster.go).
 // Changes go to a short sorted list, in which a site that went counts -1, and which is merged into the sorted whole
 // now and then. A filter is answered by a copy of the sums for the sites that match, made on first use and remembered
 // until the next merge. Each write publishes a new [Snapshot]; readers take no lock and wait for nobody.

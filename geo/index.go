@@ -19,7 +19,8 @@ import (
 type Index struct {
 	writing sync.Mutex
 	current atomic.Pointer[Snapshot]
-	limit   int // see smallDelta
+	limit   int       // see smallDelta
+	pool    sync.Pool // of *scratch
 }
 
 // Snapshot is one state of the index, for as long as it is held: what is read from one belongs together.
@@ -32,6 +33,7 @@ type Snapshot struct {
 	rest  int    // rows that died since the table was last packed
 	seg   *segment
 	delta []keyed
+	pool  *sync.Pool
 	table
 }
 
@@ -40,6 +42,7 @@ func NewIndex() *Index {
 	s := &Snapshot{table: newTable()}
 	s.seg = newSegment(nil, &s.table)
 	x := &Index{limit: smallDelta}
+	s.pool = &x.pool
 	x.current.Store(s)
 	return x
 }

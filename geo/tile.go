@@ -3,7 +3,6 @@ package geo
 import (
 	"fmt"
 	"strconv"
-	"sync"
 
 	"archipel/directory"
 
@@ -77,10 +76,11 @@ type scratch struct {
 	buf      []byte
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
-
 func (s *Snapshot) scratch(q *query, seg *segment, z, x, y int) *scratch {
-	sc := scratches.Get().(*scratch)
+	sc, ok := s.pool.Get().(*scratch)
+	if !ok {
+		sc = new(scratch)
+	}
 	clear(sc.local[:])
 	sc.far = nil
 	sc.init(s, q, seg, z, uint32(x), uint32(y))
@@ -91,8 +91,9 @@ func (s *Snapshot) scratch(q *query, seg *segment, z, x, y int) *scratch {
 }
 
 func (sc *scratch) free() {
+	pool := sc.s.pool
 	sc.s, sc.q, sc.seg, sc.far = nil, nil, nil, nil // not to keep a snapshot alive
-	scratches.Put(sc)
+	pool.Put(sc)
 }
 
 // leading returns the ids and counts of the three categories that most points of a disc have.
@@ -108,7 +109,7 @@ func (sc *scratch) leading(d *disc) (top [3]uint32, counts [3]int32, n int) {
 		}
 	}
 	for c, v := range all {
-		if v <= 0 {
+		if v <= 0 || n == len(top) && v < counts[n-1] {
 			continue
 		}
 		i := n
