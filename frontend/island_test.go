@@ -2,6 +2,7 @@ package frontend
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -171,7 +172,7 @@ func TestIsland(t *testing.T) {
 	t.Run("phone", func(t *testing.T) {
 		open(t, "/", 390)
 		until(t, tab, `document.documentElement.classList.contains("js")`)
-		if js[bool](t, tab, `!!document.querySelector(".live")`) {
+		if js[bool](t, tab, `!!document.querySelector("#map.live")`) {
 			t.Error("the live map started behind the list")
 		}
 		click(t, `[data-view-link="map"]`)
@@ -210,6 +211,48 @@ func TestPaper(t *testing.T) {
 		}
 	}
 	shoot(t, tab, "paper")
+	w.check(t)
+}
+
+// TestWithoutScript uses the page with scripts refused: links and forms do all of it.
+func TestWithoutScript(t *testing.T) {
+	tab, base, w := startBrowser(t)
+	send(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	for _, width := range []int64{1280, 390} {
+		viewport(t, tab, width, 844, false)
+		do(t, tab, chromedp.Navigate(base+"/"))
+		if js[bool](t, tab, `document.documentElement.classList.contains("js")`) {
+			t.Fatal("scripts run")
+		}
+		for _, selector := range []string{"#locate", "#print", "#show-live", ".follow", "#search-here"} {
+			if js[bool](t, tab, `document.querySelector("`+selector+`").checkVisibility()`) {
+				t.Errorf("%d px: %s is shown and can do nothing", width, selector)
+			}
+		}
+		follow := func(selector, want string) {
+			t.Helper()
+			js[bool](t, tab, "(document.querySelector(`"+selector+"`).click(), true)")
+			until(t, tab, "location.search === `"+want+"` && document.readyState === 'complete'")
+		}
+		shoot(t, tab, fmt.Sprintf("noscript-%d", width))
+		follow(".chips li:nth-child(2) a", "?category=repair")
+		follow(".kinds li:nth-child(2) a", "?category=repair&kind=place")
+		js[bool](t, tab, `(document.getElementById("q").value = "forez", true)`)
+		follow("#search button[type=submit]", "?q=forez&category=repair&kind=place")
+		follow(".active a.removable", "?category=repair&kind=place")
+		if width < 600 {
+			follow(`[data-view-link="map"]`, "?category=repair&kind=place&view=map")
+			shoot(t, tab, "noscript-map-390")
+		}
+		if !js[bool](t, tab, `document.getElementById("static-map").getBoundingClientRect().height > 200`) {
+			t.Errorf("%d px: no picture of the map", width)
+		}
+		js[bool](t, tab, `(document.querySelector(".pan .zoom_in").click(), true)`)
+		until(t, tab, `location.search.includes("bbox=") && document.readyState === "complete"`)
+		do(t, tab, chromedp.Navigate(base+"/"))
+		js[bool](t, tab, `(document.querySelector(".card a").click(), true)`)
+		until(t, tab, `location.pathname === "/e/fiche-0" && document.readyState === "complete"`)
+	}
 	w.check(t)
 }
 

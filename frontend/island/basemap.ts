@@ -93,7 +93,7 @@ function paint(c: Colours): PaintRule[] {
 
 function labels(c: Colours, lang: string): LabelRule[] {
   const rank = (f?: Feature) => Number(f?.props.population_rank ?? 0);
-  const size = (z: number, f?: Feature) => 11 + Math.max(0, Math.min(4, (rank(f) - 8) * 0.8)) + (z > 10 ? 1 : 0);
+  const size = (z: number, f?: Feature) => 11 + Math.max(0, Math.min(4, (rank(f) - 4) * 0.7)) + (z > 10 ? 1 : 0);
   const text = { labelProps: [`name:${lang}`, "name"], stroke: c.halo, width: 2.5, fontFamily: c.font, lineHeight: 1.2 };
   const first = (a: Feature["props"], b: Feature["props"]) =>
     Number(a.min_zoom ?? 0) - Number(b.min_zoom ?? 0) || Number(b.population_rank ?? 0) - Number(a.population_rank ?? 0);
@@ -102,7 +102,7 @@ function labels(c: Colours, lang: string): LabelRule[] {
     dataLayer: "places",
     symbolizer: new GroupSymbolizer([
       new CircleSymbolizer({ radius: 2, fill: c.label, stroke: c.halo, width: 1.5 }),
-      new OffsetTextSymbolizer({ ...text, fill: c.label, fontWeight: weight, fontSize: size, offsetX: 6, offsetY: 4.5 }),
+      new OffsetTextSymbolizer({ ...text, fill: c.label, fontWeight: weight, fontSize: size, offsetX: 7, offsetY: 4.5, maxLineChars: 40 } as ConstructorParameters<typeof OffsetTextSymbolizer>[0]),
     ]),
     filter: (z, f) => kind(f) !== "country" && kind(f) !== "region" && rank(f) >= min && rank(f) < below && Number(f.props.min_zoom ?? 0) < z,
     sort: first,
@@ -113,5 +113,5 @@ function labels(c: Colours, lang: string): LabelRule[] {
     filter: (z, f) => kind(f) === what && z >= from && z < to,
     sort: first,
   });
-  return [wide("country", 11, 2, 7), town(600, 11, 99), town(400, 0, 11), wide("region", 10, 6, 9)];
+  return [wide("country", 11, 2, 7), town(600, 8, 99), town(400, 0, 8), wide("region", 10, 6, 9)];
 }

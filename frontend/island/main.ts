@@ -45,6 +45,7 @@ class Island {
 
   private startMapWhenSeen(): void {
     const canvas = id("canvas")!;
+    document.body.classList.add("live"); // the picture's buttons and numbers are not needed any more
     const look = new IntersectionObserver((entries) => {
       if (!entries.some((e) => e.isIntersecting && e.intersectionRect.height > 40)) return;
       look.disconnect();
