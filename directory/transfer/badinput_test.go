@@ -28,7 +28,7 @@ func TestBadRows(t *testing.T) {
 		"no name":                       {"2,,45,4,\n", directory.CodeRequired, "name"},
 		"control character":             {"2,A\x1bB,45,4,\n", directory.CodeControl, "name"},
 		"10 MB name":                    {"2," + strings.Repeat("x", 10<<20) + ",45,4,\n", directory.CodeTooLong, "name"},
-		"10 MB name in quotes":          {"2,\"" + strings.Repeat("x", 10<<20) + "\",45,4,\n", directory.CodeTooLong, "name"},
+		"1 MB name in quotes":           {"2,\"" + strings.Repeat("x", 1<<20) + "\",45,4,\n", directory.CodeTooLong, "name"},
 		"latitude out of range":         {"2,A,245,4,\n", directory.CodeOutOfRange, "geometry"},
 		"longitude out of range":        {"2,A,45,-181,\n", directory.CodeOutOfRange, "geometry"},
 		"metres":                        {"2,A,6481234,845123,\n", directory.CodeOutOfRange, "geometry"},

@@ -199,9 +199,6 @@ func (b *builder) texts(p *parts) error {
 	e := &p.entry
 	e.Summary, e.Description, e.Lang = p.one["summary"], p.one["description"], p.one["lang"]
 	e.OpeningHours, e.Licence = p.one["openingHours"], p.one["licence"]
-	if e.Lang == "" {
-		e.Lang = b.mapping.Lang
-	}
 	kind := p.one["kind"]
 	if kind != "" {
 		k, ok := kindOf(kind)

@@ -222,7 +222,7 @@ func (b *builder) when(p *parts) error {
 			return &refused{"timezone", directory.CodeUnknown, v.Timezone, "is no IANA time zone"}
 		}
 		zone = z
-	} else if b.mapping.Timezone != "" {
+	} else if !b.own {
 		v.Timezone = b.mapping.Timezone
 	}
 	join := func(date, clockTime string) string {

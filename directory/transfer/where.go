@@ -193,7 +193,7 @@ func (b *builder) provenance(rec *record) {
 	if e.Licence == "" {
 		e.Licence = b.mapping.Licence
 	}
-	if e.Lang == "" {
+	if e.Lang == "" && rec.id == "" { // what an Archipel wrote says all there is to say
 		e.Lang = b.mapping.Lang
 	}
 	if e.Kind == "" {
