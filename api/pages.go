@@ -67,6 +67,9 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if r.away {
 		v.Notices = append(v.Notices, words.Text("notice.search_away"))
 	}
+	if lag := s.searchLag(c); r.query.Q != "" && !r.away && lag >= manyChanges {
+		v.Notices = append(v.Notices, words.Text("notice.search_behind", "Count", words.Number(lag)))
+	}
 	if len(r.dropped) > 0 {
 		v.Notices = append(v.Notices, words.Text("notice.dropped", "Words", strings.Join(r.dropped, ", ")))
 	}
@@ -122,6 +125,17 @@ func (s *Server) home(c *fiber.Ctx) error {
 		p.ImageURL = r.query.Filters().URL(s.base(c) + "/map.png")
 	}
 	return s.render(c, frontend.Home(p, v))
+}
+
+// manyChanges is how far the search index may be behind without a word about it: a second or two of work.
+const manyChanges = 1000
+
+// searchLag is how many changes the search index has yet to read.
+func (s *Server) searchLag(c *fiber.Ctx) int {
+	if s.Search == nil {
+		return 0
+	}
+	return int(s.Directory.Head() - s.Search.Status(c.UserContext()).At)
 }
 
 func contains(list []string, s string) bool {
