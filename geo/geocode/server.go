@@ -130,7 +130,7 @@ func newServer(d dialect, o ServerOptions) (*Server, error) {
 		// A move to https or to another path is fine; another host is not what was configured.
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > 3 || r.URL.Hostname() != base.Hostname() || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
-				return fmt.Errorf("redirects to %s", r.URL.Redacted())
+				return fmt.Errorf("redirects to %s", r.URL.Host)
 			}
 			return nil
 		},
@@ -342,6 +342,9 @@ func (s *Server) get(ctx context.Context, path string, values url.Values) ([]byt
 	r.Header.Set("Accept", "application/json")
 	resp, err := s.client.Do(r)
 	if err != nil {
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err // without the address: what a visitor typed stays out of the log
+		}
 		return nil, 0, err
 	}
 	defer resp.Body.Close()

@@ -121,6 +121,9 @@ func TestAnswers(t *testing.T) {
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("got %v, %v, want %v", got, err, tc.want)
 			}
+			if err != nil && strings.Contains(err.Error(), "Port") {
+				t.Errorf("the error tells what was typed: %v", err)
+			}
 			for _, other := range []error{ErrNotFound, ErrUnavailable, ErrBadQuery} {
 				if other != tc.want && errors.Is(err, other) {
 					t.Errorf("%v is %v as well", err, other)
