@@ -263,3 +263,17 @@ func TestEvents(t *testing.T) {
 		t.Errorf("left out: got %v", r.LeftOut)
 	}
 }
+
+// A list of places may have a column "date": it makes no events of them when the operator says what they are.
+func TestDatesOfPlaces(t *testing.T) {
+	const file = "id,nom,date,tarif\n1,A,2019-01-01,5 €\n2,B,hier,\n"
+	d := newDirectory(t)
+	r := mustImport(t, d, file, ImportOptions{Kind: directory.Place})
+	if counts(t, r, 2, 0, 0, 0); len(r.Unused()) != 2 || r.Unused()[0].Reason != "only events have it" || all(t, d)["A"].Kind != directory.Place {
+		t.Errorf("got %+v, %+v", r.Unused(), all(t, d))
+	}
+	r = mustImport(t, newDirectory(t), file, ImportOptions{})
+	counts(t, r, 1, 0, 0, 1)
+	r = mustImport(t, newDirectory(t), "id,nom,genre,date\n1,A,lieu,\n2,B,événement,2027-01-01\n", ImportOptions{Kind: directory.Place})
+	counts(t, r, 2, 0, 0, 0)
+}

@@ -268,5 +268,16 @@ func (r *recogniser) columns(header []string) []Column {
 			out[i].Field, out[i].Reason = "", f+" is taken from "+header[j]
 		}
 	}
+	if _, kinds := best["kind"]; !kinds && r.mapping.Kind != "" && r.mapping.Kind != string(directory.Event) {
+		for i := range out {
+			if slices.Contains(eventFields, out[i].Field) && ranks[i] >= 0 {
+				out[i].Field, out[i].Reason = "", "only events have it"
+			}
+		}
+	}
 	return out
 }
+
+// eventFields are the fields that only events have. A list of places may well have a column "date".
+var eventFields = []string{"start", "end", "startTime", "endTime", "allDay", "timezone", "rrule", "exdates", "rdates", "overrides", "eventStatus",
+	"attendanceUrl", "registerUrl", "price", "languages"}

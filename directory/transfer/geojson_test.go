@@ -157,6 +157,10 @@ func TestLocateMissing(t *testing.T) {
 	if err != nil || r.Updated != 1 || r.NoPosition != 1 || r.Rows != 2 || len(all(t, d)["A"].Sites) != 1 {
 		t.Errorf("got %+v, %v", r, err)
 	}
+	var text strings.Builder
+	if _, err := r.WriteTo(&text); err != nil || !strings.Contains(text.String(), "positions of 2 entries") || !strings.Contains(text.String(), "batch later") {
+		t.Errorf("got %s, %v", text.String(), err)
+	}
 	if u, err := Undo(ctx, d, "later"); err != nil || u.Restored != 1 || len(all(t, d)["A"].Sites) != 0 {
 		t.Errorf("undo: got %+v, %v", u, err)
 	}

@@ -11,6 +11,9 @@ import (
 	"archipel/directory"
 )
 
+// locating is the Format of the report of [LocateMissing].
+const locating Format = "locate"
+
 // maxLocatorFailures is how many addresses in a row may fail before an import stops asking.
 const maxLocatorFailures = 3
 
@@ -65,7 +68,7 @@ func addressLine(a *directory.Address) string {
 // as one batch, which can be taken back. progress may be nil.
 func LocateMissing(ctx context.Context, d *directory.Directory, l Locator, batch string, progress func(done int)) (*Report, error) {
 	began := time.Now()
-	report := &Report{Batch: batch, Format: "locate"}
+	report := &Report{Batch: batch, Format: locating}
 	im := &importer{d: d, o: &ImportOptions{Locator: l}, report: report}
 	var ids []directory.ID
 	err := d.Scan(ctx, func(entries []directory.Entry) error {

@@ -121,6 +121,17 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	if r.DryRun {
 		verb = "Would import"
 	}
+	if r.Format == locating {
+		fmt.Fprintf(&b, "Looked for the positions of %d entries in %s\n", r.Rows, r.Elapsed.Round(time.Millisecond))
+		fmt.Fprintf(&b, "  found      %7d, %d of them at town level only\n  not found  %7d\n", r.Located, r.Approximate, r.Rows-r.Located)
+		printIssues(&b, "Not written", r.LeftOut, r.MoreLeft)
+		printIssues(&b, "Warnings", r.Warnings, r.MoreWarn)
+		if r.Updated > 0 {
+			fmt.Fprintf(&b, "\nThis is batch %s; it can be taken back under that name.\n", r.Batch)
+		}
+		n, err := io.WriteString(w, b.String())
+		return int64(n), err
+	}
 	fmt.Fprintf(&b, "%s %d rows", verb, r.Rows)
 	if r.Source != "" {
 		fmt.Fprintf(&b, " of %q", r.Source)

@@ -300,6 +300,8 @@ func (b *builder) categorise(e *directory.Entry, value string) {
 		e.Tags = append(e.Tags, v)
 		if v = excerpt(v); b.unmatched[v] > 0 || len(b.unmatched) < 1000 {
 			b.unmatched[v]++
+		} else {
+			b.unmatched["…"]++
 		}
 	}
 }

@@ -211,7 +211,11 @@ func (b *builder) when(p *parts) error {
 		}
 		return nil
 	}
-	if e.Kind != "" && e.Kind != directory.Event {
+	kind := e.Kind
+	if kind == "" {
+		kind = directory.Kind(b.mapping.Kind)
+	}
+	if kind != "" && kind != directory.Event {
 		p.warn("start", CodeDropped, start, "only events have dates, left out")
 		return nil
 	}
