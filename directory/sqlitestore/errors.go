@@ -48,3 +48,9 @@ func classify(err error) error {
 	}
 	return nil
 }
+
+// busy reports whether err says that somebody else holds the file.
+func busy(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code()&0xff == sqlite3.SQLITE_BUSY
+}

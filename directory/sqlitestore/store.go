@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"archipel/directory"
 
@@ -25,8 +27,8 @@ import (
 // File is the name of the database in the data directory. SQLite keeps two files of its own beside it (-wal, -shm).
 const File = "archipel.db"
 
-// busyTimeout is how many milliseconds a write waits for another process to finish its own.
-const busyTimeout = "10000"
+// busyTimeout is how long a write waits for another process to finish its own.
+const busyTimeout = 10 * time.Second
 
 // Store is a [directory.Store] in one file.
 type Store struct {
@@ -50,8 +52,23 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	if err := create(path); err != nil {
-		return nil, fmt.Errorf("data directory %s: %w: %w", dir, directory.ErrUnavailable, err)
+		kind := directory.ErrUnavailable
+		if errors.Is(err, syscall.ENOSPC) {
+			kind = directory.ErrFull
+		}
+		return nil, fmt.Errorf("data directory %s: %w: %w", dir, kind, err)
 	}
+	// Turning a new file into one with a write-ahead log does not wait for others who do so at the same moment.
+	for deadline := time.Now().Add(busyTimeout); ; {
+		s, err := open(ctx, path)
+		if !busy(err) || time.Now().After(deadline) || ctx.Err() != nil {
+			return s, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func open(ctx context.Context, path string) (_ *Store, err error) {
 	s := &Store{path: path}
 	if err := s.inspect(ctx); err != nil {
 		return nil, err
@@ -98,7 +115,7 @@ func dsn(path, more string) string {
 
 func plainDSN(path string) string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
-	return u.String() + "?_busy_timeout=" + busyTimeout
+	return fmt.Sprintf("%s?_busy_timeout=%d", u.String(), busyTimeout.Milliseconds())
 }
 
 // prepare brings the schema up to date and looks for damage where that is cheap.

@@ -8,13 +8,13 @@ import (
 	"archipel/directory/storetest"
 )
 
-func open(ctx context.Context, dir string) (directory.Store, error) { return Open(ctx, dir) }
+func openStore(ctx context.Context, dir string) (directory.Store, error) { return Open(ctx, dir) }
 
-func TestMain(m *testing.M) { storetest.Main(m, open) }
+func TestMain(m *testing.M) { storetest.Main(m, openStore) }
 
 var backend = storetest.Backend{
 	New:  func(t testing.TB) string { return t.TempDir() },
-	Open: open,
+	Open: openStore,
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, backend) }
