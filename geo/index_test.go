@@ -443,3 +443,23 @@ func TestCountersStartAgain(t *testing.T) {
 		t.Errorf("the counter is at %d", got)
 	}
 }
+
+func TestSortKeyed(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, n := range []int{0, 1, 2, 2047, 2048, 5000} {
+		for _, mask := range []uint64{math.MaxUint64, 0xff, 0xff << 56, 0x7ff << 22, 0} {
+			a := make([]keyed, n)
+			for i := range a {
+				a[i] = keyed{r.Uint64() & mask, uint32(i), 1}
+			}
+			want := slices.Clone(a)
+			slices.SortStableFunc(want, func(p, q keyed) int { return compare(p.key, q.key) })
+			sortKeyed(a)
+			for i := range a {
+				if a[i].key != want[i].key || n >= 2048 && a[i] != want[i] {
+					t.Fatalf("%d keys under %x: at %d is %v, want %v", n, mask, i, a[i], want[i])
+				}
+			}
+		}
+	}
+}

@@ -125,22 +125,23 @@ func (s *segment) countEach(i, j int, counts []int32) {
 	}
 }
 
-// sortKeyed sorts by key: eight passes of a radix sort, of which those that would change nothing are left out.
+// sortKeyed sorts by key: six passes of a radix sort, of which those that would change nothing are left out.
 func sortKeyed(a []keyed) {
-	if len(a) < 512 {
+	const digit = 11 // bits
+	if len(a) < 1<<digit {
 		slices.SortFunc(a, func(p, q keyed) int { return compare(p.key, q.key) })
 		return
 	}
-	var hist [8][256]uint32
+	var hist [(64 + digit - 1) / digit][1 << digit]uint32
 	for _, p := range a {
-		for d := range 8 {
-			hist[d][byte(p.key>>(8*d))]++
+		for d := range hist {
+			hist[d][p.key>>(digit*d)&(1<<digit-1)]++
 		}
 	}
 	from, to := a, make([]keyed, len(a))
-	for d := range 8 {
-		h := &hist[d]
-		if h[byte(a[0].key>>(8*d))] == uint32(len(a)) {
+	for d := range hist {
+		h, shift := &hist[d], digit*d
+		if h[a[0].key>>shift&(1<<digit-1)] == uint32(len(a)) {
 			continue
 		}
 		var at uint32
@@ -148,9 +149,9 @@ func sortKeyed(a []keyed) {
 			h[i], at = at, at+n
 		}
 		for _, p := range from {
-			b := byte(p.key >> (8 * d))
-			to[h[b]] = p
-			h[b]++
+			v := p.key >> shift & (1<<digit - 1)
+			to[h[v]] = p
+			h[v]++
 		}
 		from, to = to, from
 	}

@@ -25,7 +25,7 @@ import (
 type figures struct {
 	Version string          `json:"version"`
 	Build   float64         `json:"build"` // seconds, the best of some
-	CPU     float64         `json:"cpu"`   // seconds of processor time in that
+	CPU     float64         `json:"cpu"`   // seconds of processor time, the best of some
 	Bytes   float64         `json:"bytes"` // that the index keeps alive
 	Tiles   map[string]tile `json:"tiles"` // by zoom
 }
@@ -147,7 +147,7 @@ func benchIndex(args []string) error {
 	if err != nil {
 		return err
 	}
-	out := figures{Tiles: map[string]tile{}, Build: math.Inf(1)}
+	out := figures{Tiles: map[string]tile{}, Build: math.Inf(1), CPU: math.Inf(1)}
 	var index *geo.Index
 	for range 5 {
 		index = nil
@@ -157,9 +157,8 @@ func benchIndex(args []string) error {
 		if err := index.Put(items...); err != nil {
 			return err
 		}
-		if t := time.Since(start).Seconds(); t < out.Build {
-			out.Build, out.CPU = t, (processor() - cpu).Seconds()
-		}
+		out.Build = min(out.Build, time.Since(start).Seconds())
+		out.CPU = min(out.CPU, (processor() - cpu).Seconds())
 	}
 	n := len(items)
 	items = nil
@@ -254,7 +253,7 @@ func table(args []string) error {
 		}
 		fmt.Printf("| %s | %.4g %s | %.4g %s | %.1f | %s |\n", what, a, unit, b, unit, b/a, promise)
 	}
-	row("clusters: build", "s", oursBare.Build, bare.Build, fasterBuild)
+	row("clusters: build, processor time", "s", oursBare.CPU, bare.CPU, fasterBuild)
 	row("clusters: memory", "MB", oursBare.Bytes/1e6, bare.Bytes/1e6, lessMemory)
 	for _, z := range zooms {
 		k := strconv.Itoa(z)
@@ -264,8 +263,8 @@ func table(args []string) error {
 		row("its size", "bytes", ours.Tiles[k].Bytes, spaced.Tiles[k].Bytes, 0)
 	}
 	row("with names, slugs and ids, ours searchable: build", "s", ours.Build, full.Build, 0)
-	row("processor time of that", "s", ours.CPU, full.CPU, 0)
-	row("memory", "MB", ours.Bytes/1e6, full.Bytes/1e6, 0)
+	row("its processor time", "s", ours.CPU, full.CPU, 0)
+	row("its memory", "MB", ours.Bytes/1e6, full.Bytes/1e6, 0)
 	if !kept {
 		return fmt.Errorf("a promise is not kept at %s points", args[0])
 	}
