@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -97,6 +98,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // loading leaves garbage as large as the directory
 	if *withDemo {
 		if err := fillDemo(ctx, d, log); err != nil {
 			return err

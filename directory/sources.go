@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/google/uuid"
 )
 
 // SourceCount is a source of public entries under one licence.
@@ -14,10 +16,10 @@ type SourceCount struct {
 
 // Sources is a [View] of whose data the directory shows, under which licences. The zero value is ready.
 type Sources struct {
-	mu     sync.RWMutex
-	counts map[sourceKey]int
-	of     map[ID]sourceKey
-	urls   map[string]string
+	mu      sync.RWMutex
+	sources []SourceCount
+	number  map[sourceKey]int32 // of a source in sources
+	of      map[uuid.UUID]int32 // the source of an entry
 }
 
 type sourceKey struct{ name, licence string }
@@ -27,24 +29,32 @@ func (s *Sources) Apply(entries []Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of == nil {
-		s.counts, s.of, s.urls = map[sourceKey]int{}, map[ID]sourceKey{}, map[string]string{}
+		s.number, s.of = map[sourceKey]int32{}, map[uuid.UUID]int32{}
 	}
 	for i := range entries {
 		e := &entries[i]
-		if key, ok := s.of[e.ID]; ok {
-			if s.counts[key]--; s.counts[key] == 0 {
-				delete(s.counts, key)
-			}
-			delete(s.of, e.ID)
+		id, err := uuid.Parse(string(e.ID))
+		if err != nil {
+			continue
+		}
+		if n, ok := s.of[id]; ok {
+			s.sources[n].Count--
+			delete(s.of, id)
 		}
 		if !e.Public() || e.Source == nil || e.Source.Name == "" {
 			continue
 		}
 		key := sourceKey{e.Source.Name, e.Licence}
-		s.of[e.ID] = key
-		s.counts[key]++
+		n, ok := s.number[key]
+		if !ok {
+			n = int32(len(s.sources))
+			s.number[key] = n
+			s.sources = append(s.sources, SourceCount{Name: key.name, Licence: key.licence})
+		}
+		s.of[id] = n
+		s.sources[n].Count++
 		if e.Source.URL != "" {
-			s.urls[key.name] = e.Source.URL
+			s.sources[n].URL = e.Source.URL
 		}
 	}
 }
@@ -53,10 +63,7 @@ func (s *Sources) Apply(entries []Entry) {
 func (s *Sources) List() []SourceCount {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	list := make([]SourceCount, 0, len(s.counts))
-	for key, n := range s.counts {
-		list = append(list, SourceCount{Name: key.name, URL: s.urls[key.name], Licence: key.licence, Count: n})
-	}
+	list := slices.DeleteFunc(slices.Clone(s.sources), func(c SourceCount) bool { return c.Count == 0 })
 	slices.SortFunc(list, func(a, b SourceCount) int {
 		if a.Count != b.Count {
 			return b.Count - a.Count
