@@ -7,6 +7,17 @@
 //
 // All pages obey the Content-Security-Policy "default-src 'self'" and nothing
 // more: no inline style, no inline script, no data: URI.
+//
+// Every page works without scripts. Where they run, the island (island/*.ts)
+// asks "/" and "/e/{slug}" for the same URL with fragment=1 and puts the answer,
+// [HomeFragment] or [EntryFragment], in the page; anything but 200 makes it
+// leave the page as it is, or load the full one. It reads its configuration
+// from the page's element "map-config". The addresses of pages, pictures,
+// tiles and exports are made by [Query] and the functions ending in URL.
+//
+// The files under dist are built by scripts/frontend and embedded, so that
+// running the program needs no Node. After a change to a template run
+// `go run github.com/a-h/templ/cmd/templ@v0.3.977 generate`.
 package frontend
 
 import "time"
