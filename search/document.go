@@ -184,6 +184,15 @@ const (
 // ShortPrefix is the longest beginning of a word, in bytes, that is a term of its own; in texts only this length is.
 const ShortPrefix = 3
 
+// beginnings puts the first letters of a word.
+func (s *termSet) beginnings(w string, short bool) {
+	for n := 1; n <= min(len(w), ShortPrefix); n++ {
+		if (short || n == ShortPrefix) && (n == len(w) || utf8.RuneStart(w[n])) {
+			s.put(MarkPrefix + w[:n])
+		}
+	}
+}
+
 // maxJoined is the longest pair of neighbours, in bytes, that is one word as well inside of texts: "fab lab".
 const maxJoined = 10
 
@@ -243,20 +252,12 @@ func (s *termSet) add(text, lang string, short bool) {
 			if stem := stemmed(lang, t.Text); stem != t.Text {
 				s.put(MarkStem + stem)
 			}
-			for n := range t.Text {
-				if n > ShortPrefix {
-					break
-				}
-				if n > 0 && (short || n == ShortPrefix) {
-					s.put(MarkPrefix + t.Text[:n])
-				}
-			}
-			if len(t.Text) <= ShortPrefix && (short || len(t.Text) == ShortPrefix) {
-				s.put(MarkPrefix + t.Text)
-			}
+			s.beginnings(t.Text, short)
 		}
 		if !stop && !lastStop && (short || len(last)+len(t.Text) <= maxJoined) {
-			s.put(last + t.Text)
+			if joined := last + t.Text; s.put(joined) {
+				s.beginnings(joined, short)
+			}
 		}
 		last, lastStop = t.Text, stop
 	}

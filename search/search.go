@@ -75,7 +75,7 @@ type Status struct {
 	Engine     string        // "embedded" or "meilisearch"
 	Entries    int           // how many can be found
 	At         directory.Seq // everything up to here is found
-	Rebuilding bool          // an index is being filled from scratch
+	Rebuilding bool          // it is being filled, or brought to where the log is
 	Err        error         // why it does not answer, nil when it does
 }
 

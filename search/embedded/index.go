@@ -358,7 +358,7 @@ func (x *Index) swap(ctx context.Context, g *generation, name string) error {
 
 // Status says how the index fares.
 func (x *Index) Status(context.Context) search.Status {
-	st := search.Status{Engine: "embedded", Rebuilding: x.working.Load()}
+	st := search.Status{Engine: "embedded", Rebuilding: x.working.Load() || !x.ready.Load()}
 	err := x.use(func(g *generation) error {
 		g.mu.RLock()
 		defer g.mu.RUnlock()

@@ -281,7 +281,7 @@ func (f *fts) search(t *testing.T, q search.Query) {
 		order = "bm25(f, 10, 5, 3, 1)"
 	}
 	if q.Near != nil {
-		order = fmt.Sprintf("(lon-%f)*(lon-%f)+(lat-%f)*(lat-%f)", q.Near[0], q.Near[0], q.Near[1], q.Near[1])
+		order = fmt.Sprintf("(lon-(%f))*(lon-(%f))+(lat-(%f))*(lat-(%f))", q.Near[0], q.Near[0], q.Near[1], q.Near[1])
 	}
 	drain := func(sql string) {
 		rows, err := f.db.Query(sql, args...)

@@ -175,7 +175,7 @@ func (x *Index) Status(context.Context) search.Status {
 	err := x.up()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return search.Status{Engine: "meilisearch", Entries: x.entries, At: x.at, Rebuilding: x.working.Load(), Err: err}
+	return search.Status{Engine: "meilisearch", Entries: x.entries, At: x.at, Rebuilding: x.working.Load() || !x.ready.Load(), Err: err}
 }
 
 // Close ends background work. The index stays on the server.

@@ -114,7 +114,7 @@ func (a *asked) direct(ctx context.Context) (res *search.Result, more bool, err 
 	if len(a.words) > 0 {
 		main.AttributesToRetrieve = shown
 	}
-	if hasArea(q) {
+	if hasArea(q) || q.Sort == search.Nearness {
 		main.Facets = append(main.Facets, "more")
 	}
 	requests := []*meilisearch.SearchRequest{main}

@@ -18,11 +18,18 @@ type Log struct {
 	changes []directory.Change
 	entries map[directory.ID]directory.Entry
 	salt    string
-	Broken  error // what every method returns, when set before use
+	broken  error
 }
 
 // NewLog returns an empty log that differs from every log with another salt.
 func NewLog(salt string) *Log { return &Log{salt: salt} }
+
+// Break makes every method of a source fail, until Break(nil).
+func (l *Log) Break(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+}
 
 // Put appends the states of entries and returns the changes.
 func (l *Log) Put(entries ...directory.Entry) []directory.Change {
@@ -47,8 +54,8 @@ func (l *Log) Put(entries ...directory.Entry) []directory.Change {
 func (l *Log) Head(ctx context.Context) (directory.Seq, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Broken != nil {
-		return 0, l.Broken
+	if l.broken != nil {
+		return 0, l.broken
 	}
 	return directory.Seq(len(l.changes)), ctx.Err()
 }
@@ -57,8 +64,8 @@ func (l *Log) Head(ctx context.Context) (directory.Seq, error) {
 func (l *Log) Changes(ctx context.Context, after directory.Seq, limit int) ([]directory.Change, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Broken != nil {
-		return nil, l.Broken
+	if l.broken != nil {
+		return nil, l.broken
 	}
 	if int(after) >= len(l.changes) {
 		return nil, ctx.Err()
@@ -69,9 +76,9 @@ func (l *Log) Changes(ctx context.Context, after directory.Seq, limit int) ([]di
 // Scan calls fn with the entries as they stand, by ascending id.
 func (l *Log) Scan(ctx context.Context, after directory.ID, fn func([]directory.Entry) error) error {
 	l.mu.Lock()
-	if l.Broken != nil {
+	if l.broken != nil {
 		defer l.mu.Unlock()
-		return l.Broken
+		return l.broken
 	}
 	var all []directory.Entry
 	for id, e := range l.entries {

@@ -29,6 +29,17 @@ func Run(t *testing.T, open Open) {
 	Consume(t, x, changes)
 	WaitReady(t, x, directory.Seq(len(changes)))
 	t.Run("Expectations", func(t *testing.T) { testExpectations(t, x) })
+	t.Run("Counts", func(t *testing.T) { testCounts(t, x) })
+	t.Run("Orders", func(t *testing.T) { testOrders(t, x) })
+	t.Run("Outside", func(t *testing.T) { testOutside(t, x) })
+	t.Run("Spelling", func(t *testing.T) { testSpelling(t, x) })
+	t.Run("Excerpts", func(t *testing.T) { testExcerpts(t, x) })
+	t.Run("Complete", func(t *testing.T) { testComplete(t, x) })
+	t.Run("Hostile", func(t *testing.T) { testHostile(t, x) })
+	t.Run("Invalid", func(t *testing.T) { testInvalid(t, x) })
+	t.Run("Life", func(t *testing.T) { testLife(t, open, builder) })
+	t.Run("Restart", func(t *testing.T) { testRestart(t, open, builder) })
+	t.Run("Reindex", func(t *testing.T) { testReindex(t, open, builder) })
 	if err := x.Close(); err != nil {
 		t.Errorf("close: %v", err)
 	}

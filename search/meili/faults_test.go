@@ -1,0 +1,269 @@
+package meili_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"archipel/directory"
+	"archipel/search"
+	"archipel/search/meili"
+	"archipel/search/meili/meilitest"
+	"archipel/search/searchtest"
+)
+
+func TestOpenRefusesNonsense(t *testing.T) {
+	for _, url := range []string{"", "localhost:7700", "ftp://example.org"} {
+		if _, err := meili.Open(meili.Options{URL: url}); err == nil || !strings.Contains(err.Error(), "http") {
+			t.Errorf("open %q: got %v, want an error that says what a URL is", url, err)
+		}
+	}
+}
+
+type fixture struct {
+	server *meilitest.Server
+	log    *searchtest.Log
+	index  *meili.Index
+}
+
+func filled(t *testing.T, change func(*meili.Options)) *fixture {
+	t.Helper()
+	f := &fixture{server: meilitest.New(t, "key"), log: searchtest.NewLog("faults")}
+	f.log.Put(searchtest.Fixture()...)
+	o := options(t, f.server.URL, "key", "faults", f.log, search.Builder{Taxonomy: searchtest.Taxonomy{}, Zoner: searchtest.Zoner{}})
+	if change != nil {
+		change(&o)
+	}
+	x, err := meili.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = x.Close() })
+	f.index = x
+	searchtest.WaitReady(t, x, 39)
+	return f
+}
+
+func (f *fixture) total(t *testing.T, text string) int {
+	t.Helper()
+	res, err := f.index.Search(t.Context(), search.Query{Text: text})
+	if err != nil {
+		t.Fatalf("search %q: %v", text, err)
+	}
+	return res.Total
+}
+
+func entry(name string) directory.Entry {
+	return directory.Entry{ID: searchtest.ID(name), Kind: directory.Place, Name: name, Status: directory.Published, Updated: searchtest.Day}
+}
+
+// TestServerAway breaks the server in many ways: searches fail at once with a typed error, nothing that is written
+// meanwhile is lost, and everything goes on by itself when it is back.
+func TestServerAway(t *testing.T) {
+	for name, fault := range map[string]meilitest.Faults{
+		"Connections": {Away: true},
+		"Gateway":     {Status: 502},
+		"Overloaded":  {Status: 503},
+		"Hanging":     {Slow: time.Hour},
+		"Forbidden": {Refuse: func(*http.Request) *meilitest.Error {
+			return &meilitest.Error{Status: 403, Message: "The provided API key is invalid.", Code: "invalid_api_key", Type: "auth"}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := filled(t, func(o *meili.Options) { o.Timeout = 200 * time.Millisecond })
+			f.server.Break(fault)
+			_, err := f.index.Search(t.Context(), search.Query{Text: "atelier"})
+			if !errors.Is(err, search.ErrUnavailable) {
+				t.Fatalf("search: got %v, want %v", err, search.ErrUnavailable)
+			}
+			start := time.Now()
+			for range 20 {
+				if _, err := f.index.Search(t.Context(), search.Query{Text: "atelier"}); !errors.Is(err, search.ErrUnavailable) {
+					t.Fatalf("search again: got %v, want %v", err, search.ErrUnavailable)
+				}
+				if _, err := f.index.IDs(t.Context(), search.Query{}); !errors.Is(err, search.ErrUnavailable) {
+					t.Fatalf("ids: got %v, want %v", err, search.ErrUnavailable)
+				}
+				if _, err := f.index.Complete(t.Context(), search.Completion{Text: "a"}); !errors.Is(err, search.ErrUnavailable) {
+					t.Fatalf("complete: got %v, want %v", err, search.ErrUnavailable)
+				}
+			}
+			if took := time.Since(start); took > 500*time.Millisecond {
+				t.Errorf("60 calls to a server that is away took %v: a page cannot wait for that", took)
+			}
+			if st := f.index.Status(t.Context()); !errors.Is(st.Err, search.ErrUnavailable) {
+				t.Errorf("status: got %+v, want %v", st, search.ErrUnavailable)
+			}
+			changes := f.log.Put(entry("Écrit pendant la panne"))
+			if err := f.index.Consume(t.Context(), changes); !errors.Is(err, search.ErrUnavailable) {
+				t.Errorf("consume: got %v, want %v", err, search.ErrUnavailable)
+			}
+			f.server.Break(meilitest.Faults{})
+			searchtest.WaitReady(t, f.index, 40) // without another Consume
+			if got := f.total(t, "écrit pendant la panne"); got != 1 {
+				t.Errorf("written while the server was away: found %d, want 1", got)
+			}
+			searchtest.Consume(t, f.index, changes)
+			if got := f.total(t, "écrit pendant la panne"); got != 1 {
+				t.Errorf("consumed again: found %d, want 1", got)
+			}
+		})
+	}
+}
+
+// TestServerAwayAtFirst opens the index before there is a server.
+func TestServerAwayAtFirst(t *testing.T) {
+	s := meilitest.New(t, "")
+	s.Break(meilitest.Faults{Away: true})
+	log := searchtest.NewLog("late")
+	log.Put(searchtest.Fixture()...)
+	x, err := meili.Open(options(t, s.URL, "", "late", log, search.Builder{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if _, err := x.Search(t.Context(), search.Query{}); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("search: got %v, want %v", err, search.ErrUnavailable)
+	}
+	s.Break(meilitest.Faults{})
+	searchtest.WaitReady(t, x, 39)
+}
+
+// TestFailedTask has the server accept documents and then fail to index them.
+func TestFailedTask(t *testing.T) {
+	f := filled(t, nil)
+	failed := 0
+	f.server.Break(meilitest.Faults{FailTask: func(kind string) *meilitest.Error {
+		if kind == "documentAdditionOrUpdate" && failed < 3 {
+			failed++
+			return &meilitest.Error{Message: "No space left on device.", Code: "no_space_left_on_device", Type: "system"}
+		}
+		return nil
+	}})
+	changes := f.log.Put(entry("Tâche manquée"))
+	if err := f.index.Consume(t.Context(), changes); !errors.Is(err, search.ErrUnavailable) || !strings.Contains(err.Error(), "no_space_left_on_device") {
+		t.Errorf("consume: got %v, want what the task says", err)
+	}
+	searchtest.WaitReady(t, f.index, 40)
+	if got := f.total(t, "manquée"); got != 1 {
+		t.Errorf("after the failures: found %d, want 1", got)
+	}
+	if failed != 3 {
+		t.Errorf("%d tasks failed, want 3", failed)
+	}
+}
+
+// TestTaskDeadline has the server never finish.
+func TestTaskDeadline(t *testing.T) {
+	f := filled(t, func(o *meili.Options) { o.TaskTimeout = 50 * time.Millisecond })
+	f.server.Break(meilitest.Faults{TaskTime: 300 * time.Millisecond})
+	start := time.Now()
+	err := f.index.Consume(t.Context(), f.log.Put(entry("Tâche lente")))
+	if !errors.Is(err, search.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 250*time.Millisecond {
+		t.Errorf("consume: got %v after %v, want a deadline", err, time.Since(start))
+	}
+	f.server.Break(meilitest.Faults{})
+	searchtest.WaitReady(t, f.index, 40)
+}
+
+// TestLostOnServer loses the index while both run, as when the server's disk is replaced.
+func TestLostOnServer(t *testing.T) {
+	f := filled(t, nil)
+	f.server.Wipe()
+	if _, err := f.index.Search(t.Context(), search.Query{Text: "atelier"}); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("search: got %v, want %v", err, search.ErrUnavailable)
+	}
+	searchtest.WaitReady(t, f.index, 39)
+	if got := f.total(t, ""); got != 35 {
+		t.Errorf("found %d, want 35", got)
+	}
+	if m := f.server.Indexes(); len(m) != 1 || m["faults"] != 36 {
+		t.Errorf("the server holds %v, want one index of 35 entries and a mark", m)
+	}
+}
+
+// TestSettingsChange opens an index that was built with other settings.
+func TestSettingsChange(t *testing.T) {
+	f := filled(t, nil)
+	if err := f.index.Close(); err != nil {
+		t.Fatal(err)
+	}
+	built := f.server.Calls("POST swap-indexes")
+	for i, languages := range [][]string{{"fr", "en"}, {"fr", "en", "de"}} {
+		o := options(t, f.server.URL, "key", "faults", f.log, search.Builder{Taxonomy: searchtest.Taxonomy{}, Zoner: searchtest.Zoner{}})
+		o.Languages = languages
+		x, err := meili.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		searchtest.WaitReady(t, x, 39)
+		if got := f.server.Calls("POST swap-indexes") - built; got != i {
+			t.Errorf("languages %q: built %d times since, want %d", languages, got, i)
+		}
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFailedReindex leaves the index in use alone, and nothing behind.
+func TestFailedReindex(t *testing.T) {
+	for _, kind := range []string{"indexCreation", "settingsUpdate", "documentAdditionOrUpdate", "indexSwap"} {
+		t.Run(kind, func(t *testing.T) {
+			f := filled(t, nil)
+			f.server.Break(meilitest.Faults{FailTask: func(k string) *meilitest.Error {
+				if k == kind {
+					return &meilitest.Error{Message: "refused", Code: "internal", Type: "internal"}
+				}
+				return nil
+			}})
+			if err := f.index.Reindex(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+				t.Errorf("reindex: got %v, want what the task says", err)
+			}
+			f.server.Break(meilitest.Faults{})
+			if got := f.total(t, ""); got != 35 {
+				t.Errorf("found %d, want 35", got)
+			}
+			for deadline := time.Now().Add(5 * time.Second); len(f.server.Indexes()) != 1; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("the server holds %v", f.server.Indexes())
+				}
+			}
+		})
+	}
+}
+
+// TestRequests counts what a search costs.
+func TestRequests(t *testing.T) {
+	f := filled(t, nil)
+	before := f.server.Calls("POST multi-search")
+	for i := range 5 {
+		if _, err := f.index.Search(t.Context(), search.Query{Text: "atelier", Facets: true, Highlight: true, Kinds: []directory.Kind{directory.Place}, Tags: []string{"vélo"}, Limit: 1 + i}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := f.server.Calls("POST multi-search") - before; got != 5 {
+		t.Errorf("5 searches took %d requests, want 5", got)
+	}
+}
+
+// TestQuoting writes values that look like filters.
+func TestQuoting(t *testing.T) {
+	f := filled(t, nil)
+	for _, tag := range []string{`"`, `\`, `\"`, `a" OR kind EXISTS OR tags = "`, `'] OR kind EXISTS`, "x, y", "]", "NULL"} {
+		e := entry("Étiquette " + fmt.Sprint(len(tag)) + tag)
+		e.Categories, e.Tags = []string{tag}, []string{tag + "z"}
+		searchtest.Consume(t, f.index, f.log.Put(e))
+		res, err := f.index.Search(t.Context(), search.Query{Categories: []string{tag}})
+		if err != nil || res.Total != 1 {
+			t.Errorf("category %q: got %+v, %v; want one", tag, res, err)
+		}
+		if res, err = f.index.Search(t.Context(), search.Query{Tags: []string{tag + "z"}}); err != nil || res.Total < 1 || res.Total > 8 {
+			t.Errorf("tag %q: got %+v, %v", tag, res, err)
+		}
+	}
+}
