@@ -42,7 +42,8 @@
 // named id, identifiant, code, ref or the like. Without one, its id is made from its folded name, street, postcode and
 // town (of a record without an address: name and position to about 100 m; of an event also its start), so that a record
 // whose name or address changes is a new one. Rows of an Archipel's own export are told by the entry's id first: they
-// update the entry that they came from, and keep their id and address where they are imported elsewhere.
+// update the entry that they came from, and keep their id and address where they are imported elsewhere. Of a
+// spreadsheet that kept only the id and some other columns of such an export, only those columns count.
 //
 // The same record twice in one file is left out the second time. An entry that a person removed here stays removed, one
 // that an undo removed comes back.

@@ -250,8 +250,11 @@ func (im *importer) consume(ctx context.Context, src source, read *counter) erro
 // repeated returns the row that had the record before, or 0.
 func (im *importer) repeated(rec *record) int32 {
 	key := rec.key
-	if rec.id != "" {
+	switch {
+	case rec.id != "":
 		key = string(rec.id)
+	case key == "":
+		key = string(rec.maybe)
 	}
 	h := maphash.String(im.seed, key)
 	if first := im.seen[h]; first > 0 {
@@ -366,6 +369,8 @@ func (im *importer) standing(ctx context.Context, records []*record) (map[*recor
 			if rec.id == "" {
 				ids[rec] = id
 			}
+		} else if rec.maybe != "" {
+			ask = append(ask, rec.maybe)
 		}
 	}
 	slices.Sort(ask)
@@ -383,6 +388,9 @@ func (im *importer) standing(ctx context.Context, records []*record) (map[*recor
 			found[rec] = e
 		} else if id, ok := im.d.BySource(rec.key); ok && rec.key != "" && byID[id] != nil {
 			found[rec] = byID[id]
+		} else if e := byID[rec.maybe]; e != nil {
+			// Part of an export of ours, come back: only what its columns say counts, no default.
+			found[rec], rec.given = e, rec.explicit
 		}
 	}
 	return found, nil
@@ -418,6 +426,10 @@ func (im *importer) next(ctx context.Context, rec *record, standing map[*record]
 	}
 	if im.o.NeedPosition && len(rec.entry.Sites) == 0 && (current == nil || len(current.Sites) == 0) {
 		im.refuse(rec, &refused{"geometry", CodeNoPosition, "", "has no position"})
+		return e, false, nil
+	}
+	if current == nil && rec.key == "" && rec.id == "" {
+		im.refuse(rec, errNoSource)
 		return e, false, nil
 	}
 	if current == nil || revive {

@@ -147,3 +147,31 @@ func TestExportEditedAndImportedBack(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 }
+
+// So does a part of one: a spreadsheet with three of its columns.
+func TestPartOfAnExportImportedBack(t *testing.T) {
+	ctx := context.Background()
+	d := newDirectory(t)
+	made, err := d.Put(ctx, "account:alice", directory.Entry{
+		Kind: directory.Organisation, Name: "Chez Alice", Lang: "oc", Licence: "CC0-1.0", Summary: "un", Source: &directory.Source{Name: "ici", ExternalID: "7"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := "id,name,summary\n" + string(made.ID) + ",Chez Alice,deux\n" + string(directory.NewID()) + ",Ailleurs,x\n"
+	r := mustImport(t, d, file, ImportOptions{Source: "tableur", Lang: "fr", Licence: "etalab-2.0", Kind: directory.Place})
+	counts(t, r, 1, 1, 0, 0)
+	want := made
+	want.Summary = "deux"
+	got := all(t, d)["Chez Alice"]
+	want.Version, want.Updated = got.Version, got.Updated
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	counts(t, mustImport(t, d, file, ImportOptions{Source: "tableur", Lang: "fr", Kind: directory.Place}), 0, 0, 2, 0)
+	// Without a source only what is here can be told.
+	r = mustImport(t, d, strings.Replace(file, "deux", "trois", 1), ImportOptions{Mapping: &Mapping{}})
+	if counts(t, r, 0, 1, 0, 1); !has(r.LeftOut, directory.CodeRequired, "source") {
+		t.Errorf("left out: %v", r.LeftOut)
+	}
+}

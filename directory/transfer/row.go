@@ -37,7 +37,9 @@ type record struct {
 	row      *row
 	entry    directory.Entry
 	given    map[string]bool // fields that the row speaks about
+	explicit map[string]bool // of those, what a column speaks about
 	id       directory.ID    // its id in an Archipel's own export, else empty
+	maybe    directory.ID    // what its id column says, should that be one of our entries
 	key      string          // identifies the record within the file and its source
 	warnings []Issue
 }
@@ -85,6 +87,8 @@ type refused struct{ field, code, value, text string }
 
 func (r *refused) Error() string { return r.field + ": " + r.text }
 
+var errNoSource = &refused{"source", directory.CodeRequired, "", "no source is named, so the record could not be recognised next time"}
+
 // build makes an entry of a row, or says why not (*refused or [directory.Invalid]).
 func (b *builder) build(r *row) (*record, error) {
 	rec := &record{row: r, given: map[string]bool{}}
@@ -116,14 +120,15 @@ func (b *builder) build(r *row) (*record, error) {
 			break
 		}
 	}
+	rec.explicit = maps.Clone(rec.given)
 	for _, f := range fields {
 		if !f.empty(e) {
 			rec.given[f.name] = true
 		}
 	}
 	rec.key = e.Source.Key()
-	if rec.key == "" && rec.id == "" {
-		return rec, &refused{"source", directory.CodeRequired, "", "no source is named, so the record could not be recognised next time"}
+	if rec.key == "" && rec.id == "" && rec.maybe == "" {
+		return rec, errNoSource
 	}
 	return rec, nil
 }

@@ -181,6 +181,9 @@ func (b *builder) structured(p *parts) error {
 			put(&e.Extra, key, v)
 		}
 	}
+	if id := directory.ID(p.one["id"]); !b.own && id.Valid() {
+		p.maybe = id
+	}
 	if b.own && p.one["origin"] != "" && p.one["sourceName"] == "" {
 		e.Source = comesFrom(p.one["origin"], p.id)
 		return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/sqlitestore"
 )
 
 func TestUndo(t *testing.T) {
@@ -82,22 +83,31 @@ func TestMain(m *testing.M) {
 	if dir == "" {
 		os.Exit(m.Run())
 	}
-	var t testing.T
-	d := openDirectory(&t, dir)
-	ctx := context.Background()
-	var err error
-	switch os.Getenv("TRANSFER_CHILD_DO") {
-	case "import":
-		_, err = Import(ctx, d, strings.NewReader(bigFile(20_000, "deux")), ImportOptions{Source: "s", Batch: "b", Progress: func(Progress) { fmt.Println("batch") }})
-	case "undo":
-		fmt.Println("batch")
-		_, err = Undo(ctx, d, "b")
-	}
-	if err != nil {
+	if err := child(context.Background(), dir, os.Getenv("TRANSFER_CHILD_DO")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// child imports or takes back, and says on standard output when it is at work.
+func child(ctx context.Context, dir, what string) error {
+	s, err := sqlitestore.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	d, err := directory.Open(ctx, directory.Options{Store: s})
+	if err != nil {
+		return err
+	}
+	if what == "undo" {
+		fmt.Println("batch")
+		_, err = Undo(ctx, d, "b")
+		return err
+	}
+	_, err = Import(ctx, d, strings.NewReader(bigFile(20_000, "deux")), ImportOptions{Source: "s", Batch: "b", Progress: func(Progress) { fmt.Println("batch") }})
+	return err
 }
 
 // Killed in the middle and run again, an import and its undo end in the same state as if nothing had happened.
