@@ -30,6 +30,7 @@ const DefaultDatabase = "archipel"
 const (
 	indexTimeout     = 10 * time.Minute // to build one on a large collection
 	selectionTimeout = 4 * time.Second
+	lostTimeout      = time.Second // while there is no server: one visitor waited already
 	readTimeout      = 5 * time.Second
 	writeTimeout     = 15 * time.Second
 )
@@ -47,6 +48,7 @@ type Store struct {
 
 	known     atomic.Int64 // a Seq that the log is known to reach: it never shrinks
 	projected atomic.Int64 // all changes up to this Seq are known to be in entries
+	lost      atomic.Int64 // when a server was last looked for in vain, in nanoseconds
 	closed    atomic.Bool
 }
 
@@ -214,11 +216,18 @@ func (s *Store) do(ctx context.Context, limit time.Duration, op string, f func(c
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
+	if time.Since(time.Unix(0, s.lost.Load())) < 5*time.Second {
+		limit = min(limit, lostTimeout)
+	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := f(inner)
 	if err == nil {
+		s.lost.Store(0)
 		return nil
+	}
+	if strings.Contains(err.Error(), "server selection error") && ctx.Err() == nil {
+		s.lost.Store(time.Now().UnixNano())
 	}
 	if own, ok := inner.Deadline(); ok && errors.Is(err, context.DeadlineExceeded) {
 		// The driver gives up a little before a deadline. It is the caller's, unless ours comes first.
