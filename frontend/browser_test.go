@@ -86,13 +86,16 @@ func js[T any](t *testing.T, tab context.Context, expression string) T {
 	return v
 }
 
-// until waits for an expression to be true.
+// until waits for an expression to be true. An answer that a navigation cuts off is asked again.
 func until(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
-	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(30 * time.Millisecond) {
-		if js[bool](t, tab, "!!("+expression+")") {
+	ctx, cancel := context.WithTimeout(tab, 15*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {
 			return
 		}
+		time.Sleep(30 * time.Millisecond)
 	}
 	t.Fatalf("never true: %s (at %s)", expression, js[string](t, tab, "location.href"))
 }

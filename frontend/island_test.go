@@ -126,10 +126,10 @@ func TestIsland(t *testing.T) {
 		press(t, kb.Enter)
 		until(t, tab, `location.pathname === "/e/fiche-6"`)
 		open(t, "/", 1280)
-		until(t, tab, `document.querySelector(".live .crowd")`)
-		js[bool](t, tab, `(document.querySelector(".crowd").focus(), true)`)
+		until(t, tab, `document.querySelector('.crowd[aria-label^="7 "]')`)
+		js[bool](t, tab, `(document.querySelector('.crowd[aria-label^="7 "]').focus(), true)`)
 		press(t, kb.Enter)
-		until(t, tab, `document.querySelectorAll(".crowd").length === 0 && document.querySelectorAll(".pin").length > 1`)
+		until(t, tab, `!document.querySelector('.crowd[aria-label^="7 "]') && document.querySelectorAll(".pin").length > 1`)
 	})
 
 	t.Run("card lights its pin", func(t *testing.T) {
@@ -147,8 +147,34 @@ func TestIsland(t *testing.T) {
 		if js[bool](t, tab, `performance.getEntriesByType("resource").some(r => /livemap|tiles/.test(r.name))`) {
 			t.Error("the live map was loaded though nobody asked")
 		}
+		picture := js[string](t, tab, `document.getElementById("static-map").src`)
+		click(t, `.kinds li:nth-child(2) a`)
+		until(t, tab, `location.search.includes("kind=place") && document.readyState === "complete"`)
+		if got := js[string](t, tab, `document.getElementById("static-map").src`); got == picture {
+			t.Error("the picture does not follow the filter")
+		}
+		open(t, "/?light=1", 1280)
+		until(t, tab, `!document.getElementById("show-live").hidden`)
 		click(t, "#show-live")
 		until(t, tab, `document.querySelector(".live .pin")`)
+	})
+
+	t.Run("turning the screen is no move", func(t *testing.T) {
+		open(t, "/", 1280)
+		until(t, tab, `document.querySelector(".live .pin")`)
+		viewport(t, tab, 1000, 600, false)
+		do(t, tab, chromedp.Sleep(600*time.Millisecond))
+		if got := address(t); got != "/" {
+			t.Errorf("at %s, want /", got)
+		}
+	})
+
+	t.Run("crowd that no zoom takes apart", func(t *testing.T) {
+		open(t, "/?view=map", 390)
+		until(t, tab, `document.querySelector('.crowd[aria-label^="2 "]')`)
+		click(t, `.crowd[aria-label^="2 "]`)
+		until(t, tab, `location.search === "?bbox=4.2258%2C45.7418%2C4.2262%2C45.7422" && document.querySelectorAll("#list > li").length === 1`)
+		until(t, tab, `document.querySelector("main.split").dataset.view === "list" && document.activeElement.id === "count"`)
 	})
 
 	t.Run("around me", func(t *testing.T) {

@@ -64,7 +64,7 @@ func newMapConfig(p Page, m MapView) mapConfig {
 	for _, k := range kinds {
 		c.Kinds[k] = l.Text("kind." + k)
 	}
-	for _, key := range []string{"map_label", "zoom_in", "zoom_out", "locating", "location_failed", "approximate", "waiting", "failed", "list_updated", "same_place"} {
+	for _, key := range []string{"map_label", "zoom_in", "zoom_out", "locating", "location_failed", "approximate", "waiting", "failed", "list_updated"} {
 		c.Text[key] = l.Text("island." + key)
 	}
 	// One and many, for the browser to choose from with Intl.PluralRules.

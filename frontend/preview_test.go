@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -304,15 +305,34 @@ func previewEntryLayers(tile maptile.Tile, cards []Card) mvt.Layers {
 			crowd = append(crowd, c)
 			continue
 		}
+		if c.Town == "Feurs" { // stands for two at one address, which no zoom takes apart
+			f := geojson.NewFeature(at)
+			f.Properties = geojson.Properties{"count": 2, "categories": "food:2", "id": 9, "zoom": 25}
+			clusters.Append(f)
+			continue
+		}
 		f := geojson.NewFeature(at)
 		f.Properties = geojson.Properties{"id": c.ID, "slug": c.Slug, "name": c.Name, "kind": c.Kind, "category": c.Category.ID, "approximate": c.Position.Approximate}
 		entries.Append(f)
 	}
 	if len(crowd) > 0 {
 		f := geojson.NewFeature(orb.Point{4.3872, 45.4397})
-		f.Properties = geojson.Properties{"count": len(crowd), "top": "repair:3,nature:2,food:1", "id": 7}
+		f.Properties = geojson.Properties{"count": len(crowd), "categories": "repair:3,nature:2,food:1", "id": 7}
 		clusters.Append(f)
 	}
+	// As the real tiles do, show no two closer than 56 pixels: the first stands for the others.
+	pixels := 256 * math.Exp2(float64(tile.Z)) / 360
+	apart := geojson.NewFeatureCollection()
+	for _, f := range entries.Features {
+		near := func(other *geojson.Feature) bool {
+			a, b := f.Geometry.(orb.Point), other.Geometry.(orb.Point)
+			return math.Hypot((a[0]-b[0])*pixels, (a[1]-b[1])*pixels*1.42) < 56
+		}
+		if tile.Z < 11 || !slices.ContainsFunc(apart.Features, near) {
+			apart.Append(f)
+		}
+	}
+	entries = apart
 	return mvt.Layers{mvt.NewLayer("entries", entries), mvt.NewLayer("clusters", clusters)}
 }
 

@@ -37,6 +37,7 @@ class Live implements LiveMap {
     this.map = L.map(element, {
       zoomControl: false, attributionControl: false, minZoom: Math.max(2, config.minZoom), maxZoom: config.maxZoom, worldCopyJump: true,
       zoomAnimation: !still, fadeAnimation: !still, markerZoomAnimation: !still, inertia: !still, keyboard: true,
+      trackResize: false, // a ResizeObserver does, so that turning a phone is no move of the visitor
     });
     L.control.zoom({ position: "topright", zoomInTitle: config.text.zoom_in ?? "+", zoomOutTitle: config.text.zoom_out ?? "−" }).addTo(this.map);
     if (config.bounds) this.fit(config.bounds);

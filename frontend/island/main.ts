@@ -30,7 +30,10 @@ class Island {
     this.preparePrint();
     this.followCards();
     for (const link of document.querySelectorAll<HTMLAnchorElement>("[data-view-link]"))
-      link.addEventListener("click", (e) => this.switchView(e, link.dataset.viewLink!));
+      link.addEventListener("click", (e) => {
+        e.preventDefault();
+        this.setView(link.dataset.viewLink!);
+      });
     id("follow")?.addEventListener("change", () => this.offerSearchHere(false));
     id("search-here")?.addEventListener("click", () => this.map && void this.searchBox(this.map.box()));
 
@@ -66,7 +69,7 @@ class Island {
         moved: (box) => this.mapMoved(box),
         open: (slug) => void this.openEntry("/e/" + encodeURIComponent(slug), true),
         hover: (entry) => this.lightCard(entry),
-        crowd: (box) => void this.searchBox(box),
+        crowd: (box) => void this.showCrowd(box),
       });
     } catch (e) {
       console.error(e);
@@ -110,6 +113,13 @@ class Island {
     this.movedLast = true;
   }
 
+  /** Lists those who share an address. */
+  private async showCrowd(box: Box): Promise<void> {
+    await this.searchBox(box);
+    if (this.scroller() !== this.column) this.setView("list");
+    id("count")?.focus();
+  }
+
   // The list
 
   private click(e: MouseEvent): void {
@@ -120,7 +130,7 @@ class Island {
       e.preventDefault();
       this.movedLast = false;
       void this.load(new URL(link.href), { history: "push", focus: focusKey(link) });
-    } else if (link.matches("[data-more]") && this.browse) {
+    } else if (link.matches("[data-more]") && this.browse && this.live) {
       e.preventDefault();
       void this.more(link);
     } else if (link.matches("[data-entry]")) {
@@ -147,6 +157,10 @@ class Island {
 
   /** Loads the list of a URL into the page. */
   private async load(url: URL, how: { history: "push" | "replace" | "none"; keepMap?: boolean; focus?: string }): Promise<boolean> {
+    if (!this.live) {
+      location.href = url.href; // the picture of the map and its links change as well
+      return false;
+    }
     this.pending?.abort();
     const pending = (this.pending = new AbortController());
     const results = id("results")!;
@@ -309,8 +323,12 @@ class Island {
 
   // Small things
 
-  private switchView(e: Event, view: string): void {
-    e.preventDefault();
+  /** The picture of the map has given way to the live one, or will where it is not in sight. */
+  private get live(): boolean {
+    return document.body.classList.contains("live");
+  }
+
+  private setView(view: string): void {
     const url = new URL(this.listURL, location.origin);
     url.searchParams.delete("view");
     if (view === "map") url.searchParams.set("view", "map");
@@ -389,17 +407,10 @@ class Island {
 
 /** A selector that finds the same control in the new list, so that the focus stays where it was. */
 function focusKey(link: HTMLAnchorElement): string {
-  const label = link.querySelector("span:not(.hidden):not(.count):not(.tick)")?.textContent;
-  link.closest("li")?.setAttribute("data-was", "");
-  const kind = link.classList[0];
-  if (!kind || !label) return "#count";
-  const same = [...document.querySelectorAll(`#results a.${kind}`)].indexOf(link);
-  return link.matches(".chip, .kind") && same >= 0 ? `ul.${link.closest("ul")!.classList[0]} li:nth-child(${indexOf(link)}) > a.${kind}` : "#count";
-}
-
-function indexOf(link: Element): number {
-  const item = link.closest("li")!;
-  return [...item.parentElement!.children].indexOf(item) + 1;
+  const item = link.closest("li");
+  if (!item?.parentElement || !link.matches(".chip, .kind")) return "#count";
+  const row = [...item.parentElement.classList].map((c) => "." + c).join("");
+  return `ul${row} > li:nth-child(${[...item.parentElement.children].indexOf(item) + 1}) > a`;
 }
 
 async function fetchFragment(url: URL, signal?: AbortSignal): Promise<HTMLElement> {
