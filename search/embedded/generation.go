@@ -50,10 +50,16 @@ type generation struct {
 	ords   map[uint64][]uint32 // by segment: document number -> row
 }
 
-// newGeneration makes an empty index in a folder that does not exist.
-func newGeneration(path string, b *search.Builder) (*generation, error) {
-	m := bleve.NewIndexMapping()
-	x, err := bleve.NewUsing(path, m, scorch.Name, scorch.Name, map[string]any{"bolt_timeout": "2s"})
+// bulk are the options of an index that is being filled: segments are not merged before all are there.
+var bulk = map[string]any{"maxSegmentsPerTier": 500} // keys of mergeplan.MergePlanOptions
+
+// newGeneration makes an empty index in a folder that does not exist. merging may be nil.
+func newGeneration(path string, b *search.Builder, merging map[string]any) (*generation, error) {
+	config := map[string]any{"bolt_timeout": "2s"}
+	if merging != nil {
+		config["scorchMergePlanOptions"] = merging
+	}
+	x, err := bleve.NewUsing(path, bleve.NewIndexMapping(), scorch.Name, scorch.Name, config)
 	if err != nil {
 		return nil, fmt.Errorf("create index: %w", err)
 	}
@@ -67,7 +73,7 @@ func openGeneration(path string, b *search.Builder) (g *generation, err error) {
 			g, err = nil, fmt.Errorf("open index: %v: %w", r, directory.ErrCorrupt)
 		}
 	}()
-	x, err := bleve.OpenUsing(path, map[string]any{"bolt_timeout": "2s"})
+	x, err := bleve.OpenUsing(path, normal())
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
@@ -77,6 +83,29 @@ func openGeneration(path string, b *search.Builder) (g *generation, err error) {
 		}
 	}
 	return nil, errors.Join(err, x.Close())
+}
+
+// normal are the options of an index in use.
+func normal() map[string]any {
+	return map[string]any{"bolt_timeout": "2s", "scorchMergePlanOptions": map[string]any{"maxSegmentsPerTier": 10}}
+}
+
+// reopen gives an index that has been filled the options of one in use. Nobody else uses it yet.
+func (g *generation) reopen() error {
+	if err := g.index.Close(); err != nil {
+		return fmt.Errorf("close index: %w", err)
+	}
+	x, err := bleve.OpenUsing(g.path, normal())
+	if err != nil {
+		return fmt.Errorf("open index: %w", err)
+	}
+	again, err := wrap(g.path, x, g.builder)
+	if err != nil {
+		return errors.Join(err, x.Close())
+	}
+	g.index, g.scorch = again.index, again.scorch
+	clear(g.ords)
+	return nil
 }
 
 func wrap(path string, x bleve.Index, b *search.Builder) (*generation, error) {

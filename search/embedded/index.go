@@ -20,6 +20,7 @@ import (
 	"time"
 
 	bolterrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sync/errgroup"
 
 	"archipel/directory"
 	"archipel/search"
@@ -104,7 +105,7 @@ func Open(dir string, opt Options) (*Index, error) {
 // fresh puts an empty index in the place of none.
 func (x *Index) fresh() error {
 	name := x.nextName()
-	g, err := newGeneration(filepath.Join(x.dir, name), &x.opt.Builder)
+	g, err := newGeneration(filepath.Join(x.dir, name), &x.opt.Builder, nil)
 	if err != nil {
 		return fmt.Errorf("open search index: %w", err)
 	}
@@ -239,7 +240,7 @@ func (x *Index) Reindex(ctx context.Context) error {
 	defer x.working.Store(false)
 	start := x.opt.Now()
 	name := x.nextName()
-	g, err := newGeneration(filepath.Join(x.dir, name), &x.opt.Builder)
+	g, err := newGeneration(filepath.Join(x.dir, name), &x.opt.Builder, bulk)
 	if err != nil {
 		return fmt.Errorf("reindex: %w", err)
 	}
@@ -262,26 +263,27 @@ func (x *Index) fill(ctx context.Context, g *generation) error {
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
+	// Two batches at a time: one is analysed while the other waits for the disk.
+	writers, building := errgroup.WithContext(ctx)
+	writers.SetLimit(2)
 	var docs []search.Document
-	flush := func() error {
-		err := g.apply(docs, nil, mark{})
-		docs = docs[:0]
-		return err
-	}
-	err = src.Scan(ctx, "", func(entries []directory.Entry) error {
+	err = src.Scan(building, "", func(entries []directory.Entry) error {
 		for i := range entries {
 			if !entries[i].Public() {
 				continue
 			}
 			docs = append(docs, g.builder.Document(&entries[i]))
 			if len(docs) == batchSize {
-				if err := flush(); err != nil {
-					return err
-				}
+				full := docs
+				docs = nil
+				writers.Go(func() error { return g.apply(full, nil, mark{}) })
 			}
 		}
-		return ctx.Err()
+		return building.Err()
 	})
+	if failed := writers.Wait(); failed != nil {
+		return failed
+	}
 	if err != nil {
 		return fmt.Errorf("read entries: %w", err)
 	}
@@ -302,6 +304,9 @@ func (x *Index) fill(ctx context.Context, g *generation) error {
 	}
 	if err := g.scorch.ForceMerge(ctx, nil); err != nil {
 		return fmt.Errorf("merge index: %w", err)
+	}
+	if err := g.reopen(); err != nil {
+		return err
 	}
 	return g.warm()
 }
