@@ -105,6 +105,9 @@ func writeFile(path string, stdout io.Writer, write func(io.Writer) error) (err 
 	return os.Rename(tmp.Name(), path)
 }
 
+// followers are those whose place in the log a backup keeps.
+var followers = []string{"redact", "search"}
+
 func backup(ctx context.Context, env *environment, args []string) (err error) {
 	c, rest, err := parse(flags("backup", env), env, args)
 	if err != nil {
@@ -120,7 +123,7 @@ func backup(ctx context.Context, env *environment, args []string) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	var sum *transfer.BackupSummary
 	err = writeFile(rest[0], env.stdout, func(w io.Writer) error {
-		sum, err = transfer.Backup(ctx, store, w)
+		sum, err = transfer.Backup(ctx, store, w, followers...)
 		return err
 	})
 	if err != nil {

@@ -252,6 +252,9 @@ func TestImportUndo(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &report) != nil || report.Batch == "" {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if out, _, err := archipel(t, "import", "-data", dir, "-list"); err != nil || !strings.Contains(out, report.Batch) || !strings.Contains(out, "20 created") {
+		t.Errorf("the list of imports: %v\n%s", err, out)
+	}
 	if out, _, err = archipel(t, "import", "-data", dir, "-undo", report.Batch); err != nil || !strings.Contains(out, "20 entries removed") {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"archipel/directory"
 	"archipel/directory/transfer"
+
+	"github.com/google/uuid"
 )
 
 // openDirectory opens the directory of the options for a command that is done soon: no views, no followers.
@@ -42,24 +44,26 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 	set.StringVar(&o.Source, "source", "", "name of the data set; with a record's id it finds the entry again in later imports")
 	set.StringVar(&o.SourceURL, "source-url", "", "where the data set is published")
 	set.StringVar(&o.Licence, "licence", "", "SPDX identifier, for rows that name none, like etalab-2.0 or ODbL-1.0")
-	set.StringVar(&o.Lang, "lang", "fr", "language, for rows that name none")
+	set.StringVar(&o.Lang, "lang", "", "language, for rows that name none; fr when the mapping has none")
 	kind := set.String("kind", "", "organisation, place, initiative or event, for rows that name none")
 	status := set.String("status", "", "published (the default), pending or draft, of new entries")
 	mapping := set.String("mapping", "", "TOML file that says which column fills which field")
-	set.StringVar(&o.Timezone, "timezone", "Europe/Paris", "of dates without an offset")
+	set.StringVar(&o.Timezone, "timezone", "", "of dates without an offset; Europe/Paris when the mapping has none")
 	set.BoolVar(&o.DryRun, "dry-run", false, "write nothing, show the first entries as they would be")
 	set.BoolVar(&o.KeepUnused, "keep-unused", false, "keep columns that fill no field as further facts")
 	set.BoolVar(&o.FixSwapped, "fix-swapped", false, "exchange coordinates that look swapped, instead of refusing the row")
 	set.BoolVar(&o.NeedPosition, "need-position", false, "leave out rows without a position")
 	geocode := set.Bool("geocode", false, "find positions for rows that have an address and none")
+	set.StringVar(&o.Batch, "batch", "", "name of this import, to take it back or to go on with it; made from the time when left out")
+	list := set.Bool("list", false, "list the imports that there were, the newest first")
 	undo := set.String("undo", "", "take back the import with this batch name")
 	asJSON := set.Bool("json", false, "print the report as JSON")
 	c, rest, err := parse(set, env, args)
 	if err != nil {
 		return err
 	}
-	if *undo == "" && len(rest) != 1 || *undo != "" && len(rest) != 0 {
-		return fmt.Errorf("import wants one FILE, or -undo BATCH: %w", errUsage)
+	if alone := *undo != "" || *list; !alone && len(rest) != 1 || alone && len(rest) != 0 {
+		return fmt.Errorf("import wants one FILE, or -undo BATCH, or -list: %w", errUsage)
 	}
 	o.Kind, o.Status = directory.Kind(*kind), directory.Status(*status)
 	if *mapping != "" {
@@ -78,6 +82,9 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 	}
 	defer func() { err = errors.Join(err, done()) }()
 
+	if *list {
+		return listImports(ctx, d, env.stdout)
+	}
 	if *undo != "" {
 		report, err := transfer.Undo(ctx, d, *undo)
 		if err != nil && report == nil {
@@ -97,7 +104,26 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 	if report == nil {
 		return err
 	}
-	return errors.Join(err, printReport(env.stdout, report, *asJSON))
+	err = errors.Join(err, printReport(env.stdout, report, *asJSON))
+	if err == nil && report.Failed > 0 {
+		err = fmt.Errorf("%d rows were left out", report.Failed)
+	}
+	return err
+}
+
+// listImports names the imports, so that one can be taken back.
+func listImports(ctx context.Context, d *directory.Directory, w io.Writer) error {
+	batches, err := transfer.Batches(ctx, d)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		_, err := fmt.Fprintf(w, "%s  %s  %d created, %d updated, %d taken back  %s\n", b.Batch, b.Last.Local().Format("2006-01-02 15:04"), b.Created, b.Updated, b.Undone, strings.Join(b.Sources, ", "))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printReport(w io.Writer, report any, asJSON bool) error {
@@ -129,6 +155,10 @@ func readMapping(path string) (*transfer.Mapping, error) {
 
 // importFrom imports one file, with a progress line on terminals.
 func importFrom(ctx context.Context, d *directory.Directory, path string, o transfer.ImportOptions, stderr io.Writer) (*transfer.Report, error) {
+	mapped := transfer.Mapping{}
+	if o.Mapping != nil {
+		mapped = *o.Mapping
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -142,8 +172,20 @@ func importFrom(ctx context.Context, d *directory.Directory, path string, o tran
 		return nil, fmt.Errorf("%s is a folder", path)
 	}
 	o.Size = info.Size()
-	if o.Source == "" {
-		o.Source = filepath.Base(path)
+	for _, d := range []struct {
+		option         *string
+		mapped, common string
+	}{{&o.Source, mapped.Source, filepath.Base(path)}, {&o.Lang, mapped.Lang, "fr"}, {&o.Timezone, mapped.Timezone, "Europe/Paris"}} {
+		if *d.option == "" && d.mapped == "" {
+			*d.option = d.common
+		}
+	}
+	if o.Batch == "" {
+		o.Batch = time.Now().UTC().Format("20060102-150405") + "-" + uuid.NewString()[:8]
+	}
+	if !o.DryRun {
+		// Said before anything is written: who stops it half-way must know what to take back.
+		fmt.Fprintf(stderr, "import %s\n", o.Batch)
 	}
 	if terminal(stderr) {
 		var last time.Time

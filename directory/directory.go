@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -277,6 +276,3 @@ func pause(ctx context.Context, wait time.Duration) error {
 		return nil
 	}
 }
-
-// temporary reports whether waiting may help.
-func temporary(err error) bool { return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrFull) }
