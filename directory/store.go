@@ -82,6 +82,9 @@ type Store interface {
 	// Settings returns the keys of all settings, sorted.
 	Settings(ctx context.Context) ([]string, error)
 
+	// Records are small documents: accounts, sessions, mails that wait.
+	Records
+
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	// Close releases it; calls that follow fail with ErrUnavailable.

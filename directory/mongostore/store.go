@@ -144,6 +144,9 @@ func (s *Store) prepare(ctx context.Context) error {
 			return s.openError(err)
 		}
 	}
+	if err := s.recordsIndex(ctx); err != nil {
+		return s.openError(err)
+	}
 	head, err := s.Head(ctx)
 	if err != nil {
 		return s.openError(err)

@@ -37,6 +37,7 @@ var migrations = []string{
 		rev   INTEGER NOT NULL,
 		value BLOB NOT NULL
 	) STRICT, WITHOUT ROWID;`,
+	recordsSchema,
 }
 
 // inspect refuses a file that is not ours before anything touches it.

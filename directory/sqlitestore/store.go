@@ -37,6 +37,8 @@ type Store struct {
 	write  *sql.DB     // one connection: writers of this process queue here, not on the file lock
 	read   *sql.DB
 	closed atomic.Bool
+
+	recordWrites atomic.Int64
 }
 
 var _ directory.Store = (*Store)(nil)
