@@ -25,7 +25,8 @@ type columns struct {
 
 type row struct {
 	id    directory.ID
-	key   string // search.Key of the name
+	key   string  // search.Key of the name
+	head  float64 // the first letters of key as a number, in the order of keys
 	set   []uint32
 	sites sites
 	extra *extra
@@ -133,6 +134,7 @@ func (c *columns) put(d *search.Document, tax search.Taxonomy) {
 	c.drop(d.ID)
 	r := &c.rows[c.ord(d.ID)]
 	r.live, r.kind, r.key, r.upd = true, kindNumber(d.Kind), search.Key(d.Name), d.Updated.Unix()
+	r.head = head(r.key)
 	distinct := func(v *values, list []string, fold bool) uint8 {
 		from := len(r.set)
 	next:
@@ -172,6 +174,18 @@ func (c *columns) put(d *search.Document, tax search.Taxonomy) {
 		}
 	}
 	c.count(r, 1)
+}
+
+// head is the first six bytes of a key, which a float64 holds exactly.
+func head(key string) float64 {
+	var n uint64
+	for i := range 6 {
+		n <<= 8
+		if i < len(key) {
+			n |= uint64(key[i])
+		}
+	}
+	return float64(n)
 }
 
 func kindNumber(k directory.Kind) uint8 {

@@ -26,11 +26,12 @@ func (x *Index) Complete(ctx context.Context, c search.Completion) (out *search.
 		}
 		order := newOrder(&q, t, time.Time{})
 		top := newTop(q.Limit, nil)
-		v.each(t, func(s scored, r *row) {
-			if r.live {
-				top.offer(order.of(v.c, s, r), s, r)
-			}
+		err = v.each(t, v.c.filter(&search.Query{}), true, func(s scored, r *row) {
+			top.offer(order.of(v.c, s, r), s, r)
 		})
+		if err != nil {
+			return err
+		}
 		for _, c := range top.sorted() {
 			d, err := stored(t.match.segs[c.s.seg].seg, uint64(c.s.doc))
 			if err != nil {

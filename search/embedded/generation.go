@@ -79,7 +79,8 @@ func openGeneration(path string, b *search.Builder) (g *generation, err error) {
 	}
 	if g, err = wrap(path, x, b); err == nil {
 		if err = g.load(); err == nil {
-			return g, nil
+			// Reading every document has mapped all of the files into memory; closing lets go of them.
+			return g, g.reopen()
 		}
 	}
 	return nil, errors.Join(err, x.Close())
@@ -90,7 +91,7 @@ func normal() map[string]any {
 	return map[string]any{"bolt_timeout": "2s", "scorchMergePlanOptions": map[string]any{"maxSegmentsPerTier": 10}}
 }
 
-// reopen gives an index that has been filled the options of one in use. Nobody else uses it yet.
+// reopen closes and opens an index that nobody else uses yet, with the options of one in use.
 func (g *generation) reopen() error {
 	if err := g.index.Close(); err != nil {
 		return fmt.Errorf("close index: %w", err)
@@ -104,7 +105,6 @@ func (g *generation) reopen() error {
 		return errors.Join(err, x.Close())
 	}
 	g.index, g.scorch = again.index, again.scorch
-	clear(g.ords)
 	return nil
 }
 

@@ -431,12 +431,9 @@ func (m *match) answer(relax bool) (*answer, error) {
 	return a, nil
 }
 
-// score calls fn for each document found that want accepts, with the worth of its words.
-func (m *match) score(a *answer, si int, each func(doc uint32, worth float32)) {
-	s, docs := m.segs[si], a.found[si]
-	if docs.IsEmpty() {
-		return
-	}
+// score returns the worth of the words in each of docs, which are of the documents found in a segment.
+func (m *match) score(a *answer, si int, docs *roaring.Bitmap) []float32 {
+	s := m.segs[si]
 	worth := make([]float32, docs.Maximum()+1)
 	for i := range m.words {
 		if !a.use[i] {
@@ -460,10 +457,7 @@ func (m *match) score(a *answer, si int, each func(doc uint32, worth float32)) {
 			}
 		}
 	}
-	for it := docs.Iterator(); it.HasNext(); {
-		d := it.Next()
-		each(d, worth[d])
-	}
+	return worth
 }
 
 // corrections returns for each word the term that stands for it in most of the documents found, or "" where the word

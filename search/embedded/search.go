@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/blevesearch/bleve/v2/index/scorch"
 	"github.com/paulmach/orb"
 
@@ -26,6 +27,7 @@ type scored struct {
 	text float32
 	seg  int32 // where its document is, -1 when words were not asked for
 	doc  uint32
+	pass uint8 // what filter.test says
 }
 
 // view is what one query sees: the columns, held for reading, and the snapshot of the index.
@@ -68,7 +70,6 @@ func (x *Index) with(ctx context.Context, fn func(v *view) error) (err error) {
 type text struct {
 	words  []search.Word
 	asked  bool // there were words; all rows otherwise
-	rows   []scored
 	match  *match
 	answer *answer
 }
@@ -88,39 +89,65 @@ func (v *view) find(ctx context.Context, words []search.Word, fields []search.Fi
 		return nil, err
 	}
 	t.match, t.answer = m, a
-	n := uint64(0)
-	for _, docs := range a.found {
-		n += docs.GetCardinality()
+	return t, nil
+}
+
+// each calls fn for every row that the words found (or for every row) and that is alive and in f's area, zones and
+// dates. Only these are scored, and not at all unless worth is asked for.
+func (v *view) each(t *text, f *filter, worth bool, fn func(s scored, r *row)) error {
+	if !t.asked {
+		if f.none() {
+			for o := range v.c.rows {
+				if r := &v.c.rows[o]; r.live {
+					fn(scored{ord: uint32(o), seg: -1, pass: passAll}, r)
+				}
+			}
+			return nil
+		}
+		for o := range v.c.rows {
+			r := &v.c.rows[o]
+			if pass, ok := f.test(r); ok {
+				fn(scored{ord: uint32(o), seg: -1, pass: pass}, r)
+			}
+		}
+		return nil
 	}
-	t.rows = make([]scored, 0, n)
-	for si, s := range m.segs {
-		if a.found[si].IsEmpty() {
+	for si, s := range t.match.segs {
+		found := t.answer.found[si]
+		if found.IsEmpty() {
 			continue
 		}
 		ords, err := v.g.rowsOf(s.seg)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		m.score(a, si, func(doc uint32, worth float32) {
-			if o := ords[doc]; o != noOrd {
-				t.rows = append(t.rows, scored{o, worth, int32(si), doc})
+		var inside []uint32
+		var passes []uint8
+		for it := found.Iterator(); it.HasNext(); {
+			doc := it.Next()
+			o := ords[doc]
+			if o == noOrd {
+				continue
 			}
-		})
-	}
-	return t, nil
-}
-
-// each calls fn for every row that the words found, or for every row.
-func (v *view) each(t *text, fn func(s scored, r *row)) {
-	if t.asked {
-		for _, s := range t.rows {
-			fn(s, &v.c.rows[s.ord])
+			r := &v.c.rows[o]
+			pass, ok := f.test(r)
+			switch {
+			case !ok:
+			case worth:
+				inside, passes = append(inside, doc), append(passes, pass)
+			default:
+				fn(scored{ord: o, seg: int32(si), doc: doc, pass: pass}, r)
+			}
 		}
-		return
+		if len(inside) == 0 {
+			continue
+		}
+		scores := t.match.score(t.answer, si, roaring.BitmapOf(inside...))
+		for i, doc := range inside {
+			fn(scored{ords[doc], scores[doc], int32(si), doc, passes[i]}, &v.c.rows[ords[doc]])
+		}
 	}
-	for o := range v.c.rows {
-		fn(scored{ord: uint32(o), seg: -1}, &v.c.rows[o])
-	}
+	return nil
 }
 
 // Search answers q.
@@ -157,28 +184,17 @@ func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key,
 	if q.Facets {
 		tally = newTally(v.c, f, t)
 	}
-	unasked := !t.asked && !q.Facets && f.none()
-	v.each(t, func(s scored, r *row) {
-		if unasked {
-			if !r.live {
-				return
-			}
-		} else {
-			pass, ok := f.test(r)
-			if !ok {
-				return
-			}
-			if tally != nil {
-				tally.add(r, pass)
-			}
-			if pass != passAll {
-				return
-			}
+	err := v.each(t, f, true, func(s scored, r *row) {
+		if tally != nil {
+			tally.add(r, s.pass)
+		}
+		if s.pass != passAll {
+			return
 		}
 		res.Total++
 		top.offer(order.of(v.c, s, r), s, r)
 	})
-	if err := ctx.Err(); err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, err
 	}
 	best := top.sorted()
@@ -204,9 +220,9 @@ func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key,
 		res.Facets = tally.facets()
 	}
 	if res.Total == 0 {
-		v.offer(q, t, res, now, show)
+		err = v.offer(q, t, res, now, show)
 	}
-	return res, nil
+	return res, err
 }
 
 func (v *view) hit(q *search.Query, c candidate, show *shower) search.Hit {
@@ -224,15 +240,17 @@ func (v *view) hit(q *search.Query, c candidate, show *shower) search.Hit {
 }
 
 // offer adds to an empty result what would not be empty.
-func (v *view) offer(q *search.Query, t *text, res *search.Result, now time.Time, show *shower) {
+func (v *view) offer(q *search.Query, t *text, res *search.Result, now time.Time, show *shower) error {
 	for name, less := range q.Without() {
-		f := v.c.filter(&less)
 		n := 0
-		v.each(t, func(_ scored, r *row) {
-			if pass, ok := f.test(r); ok && pass == passAll {
+		err := v.each(t, v.c.filter(&less), false, func(s scored, r *row) {
+			if s.pass == passAll {
 				n++
 			}
 		})
+		if err != nil {
+			return err
+		}
 		if n > 0 {
 			res.Without = append(res.Without, search.Fewer{Filter: name, Total: n})
 		}
@@ -240,24 +258,21 @@ func (v *view) offer(q *search.Query, t *text, res *search.Result, now time.Time
 	search.SortFewer(res.Without)
 	mid, ok := q.Middle()
 	if !ok || !q.InArea() {
-		return
+		return nil
 	}
 	wide := q.WithoutArea()
 	wide.Near, wide.Sort, wide.After = &mid, search.Nearness, ""
-	f := v.c.filter(&wide)
 	order := newOrder(&wide, t, now)
 	top := newTop(search.NearestN, nil)
-	v.each(t, func(s scored, r *row) {
-		if !r.sites.any {
-			return
-		}
-		if pass, ok := f.test(r); ok && pass == passAll {
+	err := v.each(t, v.c.filter(&wide), false, func(s scored, r *row) {
+		if r.sites.any && s.pass == passAll {
 			top.offer(order.of(v.c, s, r), s, r)
 		}
 	})
 	for _, c := range top.sorted() {
 		res.Outside = append(res.Outside, v.hit(&wide, c, show))
 	}
+	return err
 }
 
 // IDs returns every entry that matches q.
@@ -271,14 +286,12 @@ func (x *Index) IDs(ctx context.Context, q search.Query) (ids []directory.ID, er
 		if err != nil {
 			return err
 		}
-		f := v.c.filter(&q)
-		ids = make([]directory.ID, 0, max(len(t.rows), 64))
-		v.each(t, func(_ scored, r *row) {
-			if pass, ok := f.test(r); ok && pass == passAll {
+		ids = []directory.ID{}
+		return v.each(t, v.c.filter(&q), false, func(s scored, r *row) {
+			if s.pass == passAll {
 				ids = append(ids, r.id)
 			}
 		})
-		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -333,7 +346,7 @@ func (o *order) of(c *columns, s scored, r *row) float64 {
 		}
 		return undated - float64(r.upd)*1e-1
 	}
-	return 0
+	return r.head
 }
 
 // bonus is for names that are what was typed, begin with it, or hold it in one piece, and for what is near.
