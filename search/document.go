@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ const maxBody = 20_000
 type Builder struct {
 	Taxonomy Taxonomy // may be nil
 	Zoner    Zoner    // may be nil
+	Lang     string   // of entries that name no language, default fr
 }
 
 // Document returns what is searched of e, which must be public.
@@ -59,7 +61,7 @@ func (b *Builder) Document(e *directory.Entry) Document {
 		Category: e.Categories, Tags: e.Tags, Sites: e.Sites, Updated: e.Updated, Version: e.Version,
 	}
 	if d.Lang == "" {
-		d.Lang = "fr"
+		d.Lang = cmp.Or(primary(b.Lang), "fr")
 	}
 	for lang, t := range e.Translations {
 		if t.Name != "" {

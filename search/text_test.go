@@ -10,6 +10,8 @@ import (
 	"archipel/directory"
 )
 
+var _ Source = directory.Store(nil)
+
 func TestTokens(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "",

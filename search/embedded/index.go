@@ -50,6 +50,7 @@ type Index struct {
 	failure atomic.Pointer[error]
 
 	kick chan struct{}
+	quit chan struct{} // closed by Close
 	stop context.CancelFunc
 	done chan struct{}
 }
@@ -72,7 +73,7 @@ func Open(dir string, opt Options) (*Index, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open search index: %w", err)
 	}
-	x := &Index{dir: dir, opt: opt, write: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), kick: make(chan struct{}, 1), done: make(chan struct{})}
+	x := &Index{dir: dir, opt: opt, write: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	x.write <- struct{}{}
 	x.rebuild <- struct{}{}
 	name := readCurrent(dir)
@@ -236,6 +237,15 @@ func (x *Index) Reindex(ctx context.Context) error {
 		return err
 	}
 	defer func() { x.rebuild <- struct{}{} }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-x.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	x.working.Store(true)
 	defer x.working.Store(false)
 	start := x.opt.Now()
@@ -244,16 +254,14 @@ func (x *Index) Reindex(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reindex: %w", err)
 	}
-	if err := x.fill(ctx, g); err == nil {
+	if err = x.fill(ctx, g); err == nil {
 		err = x.swap(ctx, g, name)
-		if err == nil {
-			x.opt.Log.Info("search index built", "entries", g.cols.live, "at", g.at().Seq, "took", x.opt.Now().Sub(start))
-			return nil
-		}
-		return errors.Join(fmt.Errorf("reindex: %w", err), g.close(), os.RemoveAll(g.path))
-	} else {
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("reindex: %w", err), g.close(), os.RemoveAll(g.path))
 	}
+	x.opt.Log.Info("search index built", "entries", x.Status(ctx).Entries, "at", x.Status(ctx).At, "took", x.opt.Now().Sub(start))
+	return nil
 }
 
 // fill writes every public entry of the Source to g, which nobody else uses.
@@ -340,19 +348,18 @@ func (x *Index) swap(ctx context.Context, g *generation, name string) error {
 	if err := catchUp(ctx, g, x.opt.Source, head); err != nil {
 		return err
 	}
-	if err := writeCurrent(x.dir, name); err != nil {
-		return err
-	}
 	x.mu.Lock()
-	old := x.gen
-	closed := x.closed
-	if !closed {
-		x.gen = g
-	}
-	x.mu.Unlock()
-	if closed {
+	if x.closed {
+		x.mu.Unlock()
 		return errClosed
 	}
+	if err := writeCurrent(x.dir, name); err != nil {
+		x.mu.Unlock()
+		return err
+	}
+	old := x.gen
+	x.gen = g
+	x.mu.Unlock()
 	x.ready.Store(true)
 	x.failure.Store(nil)
 	if err := errors.Join(old.close(), os.RemoveAll(old.path)); err != nil {
@@ -392,6 +399,7 @@ func (x *Index) Close() error {
 	}
 	x.closed = true
 	x.mu.Unlock()
+	close(x.quit)
 	x.stop()
 	<-x.done
 	<-x.rebuild

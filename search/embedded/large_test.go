@@ -14,11 +14,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/paulmach/orb"
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite"
 
 	"archipel/directory"
@@ -181,13 +181,12 @@ func TestLarge(t *testing.T) {
 
 // busy measures the processor time of this thread: what a query costs whatever else the machine is doing.
 func busy(t *testing.T) func() time.Duration {
-	const thread = 1 // RUSAGE_THREAD
 	now := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(thread, &u); err != nil {
+		var at unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &at); err != nil {
 			t.Fatal(err)
 		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		return time.Duration(at.Nano())
 	}
 	runtime.LockOSThread()
 	start := now()

@@ -37,11 +37,10 @@ func (x *Index) tend(ctx context.Context) {
 
 // recover brings the index to what its Source has, whatever it is missing.
 func (x *Index) recover(ctx context.Context) error {
-	g := x.gen // only swap replaces it, which this goroutine or Reindex does
-	x.mu.RLock()
-	g = x.gen
-	x.mu.RUnlock()
-	at := g.at()
+	var at mark
+	if err := x.use(func(g *generation) error { at = g.at(); return nil }); err != nil {
+		return err
+	}
 	head, err := x.opt.Source.Head(ctx)
 	if err != nil {
 		return err
