@@ -185,7 +185,7 @@ func icons(root, nodeModules string) (sprite, shapes []byte, err error) {
 var (
 	lonePath = regexp.MustCompile(`^<path d="([^"]+)"/>`)
 	// A path that starts with a small m starts at an absolute point all the same, and what follows that point is relative.
-	smallStart = regexp.MustCompile(`^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)[\s,]*`)
+	smallStart = regexp.MustCompile(`^m\s*(-?(?:\d+\.?\d*|\.\d+))[\s,]*(-?(?:\d+\.?\d*|\.\d+))[\s,]*`)
 )
 
 // joinPaths makes one path of neighbouring ones: they are drawn in the same colour, and every page carries many.
