@@ -43,15 +43,17 @@ func (s *Server) observe(c *fiber.Ctx) (err error) {
 // protect sets the headers that keep a page to itself: no third party, no frame, no sniffing.
 func (s *Server) protect(c *fiber.Ctx) error {
 	h := &c.Response().Header
-	h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'self'; base-uri 'self'; form-action 'self'")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=(), interest-cohort=()")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	path := c.Path()
+	if !strings.HasPrefix(path, "/tiles/") { // no document: a map asks for dozens of them, and each header counts
+		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'self'; base-uri 'self'; form-action 'self'")
+		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+		h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=(), interest-cohort=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
 	if strings.HasPrefix(s.PublicURL, "https://") {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	path := c.Path()
 	if strings.HasPrefix(path, "/api") || strings.HasPrefix(path, "/tiles/") || strings.HasPrefix(path, "/entries.") {
 		h.Set("Access-Control-Allow-Origin", "*") // public data, no cookies
 	}
@@ -60,6 +62,8 @@ func (s *Server) protect(c *fiber.Ctx) error {
 
 // smallestToSqueeze is about one packet: below it compression gains nothing.
 const smallestToSqueeze = 1400
+
+const brotliLevel = 5
 
 // squeeze compresses text answers where the client takes it.
 func (s *Server) squeeze(c *fiber.Ctx) error {
@@ -73,11 +77,14 @@ func (s *Server) squeeze(c *fiber.Ctx) error {
 		return nil
 	}
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if !c.Request().Header.HasAcceptEncoding("gzip") {
-		return nil
+	switch h := &c.Request().Header; {
+	case h.HasAcceptEncoding("br"): // a tenth smaller than gzip, for a millisecond a page
+		r.SetBodyRaw(fasthttp.AppendBrotliBytesLevel(nil, r.Body(), brotliLevel))
+		r.Header.Set(fiber.HeaderContentEncoding, "br")
+	case h.HasAcceptEncoding("gzip"):
+		r.SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, r.Body(), fasthttp.CompressDefaultCompression))
+		r.Header.Set(fiber.HeaderContentEncoding, "gzip")
 	}
-	r.SetBodyRaw(fasthttp.AppendGzipBytesLevel(nil, r.Body(), fasthttp.CompressDefaultCompression))
-	r.Header.Set(fiber.HeaderContentEncoding, "gzip")
 	return nil
 }
 
