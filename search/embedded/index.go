@@ -48,6 +48,7 @@ type Index struct {
 	ready   atomic.Bool   // gen has everything that was there when it was opened
 	working atomic.Bool   // a new generation is being built
 	failure atomic.Pointer[error]
+	blamed  atomic.Int64 // when a search last blamed the files, in Unix nanoseconds
 
 	kick chan struct{}
 	quit chan struct{} // closed by Close

@@ -87,8 +87,16 @@ func (x *Index) settle(ctx context.Context) error {
 	return nil
 }
 
-// damaged makes the index build itself again.
+// patience is how long a new index is trusted: damage that shows sooner is not of the files.
+const patience = 10 * time.Minute
+
+// damaged makes the index build itself again, unless it has just done so.
 func (x *Index) damaged(err error) {
+	now := x.opt.Now().UnixNano()
+	if last := x.blamed.Load(); last != 0 && now-last < int64(patience) || !x.blamed.CompareAndSwap(last, now) {
+		x.opt.Log.Error("search failed", "err", err)
+		return
+	}
 	if x.failure.CompareAndSwap(nil, &err) {
 		x.opt.Log.Error("search index is damaged, building a new one", "err", err)
 		select {

@@ -19,3 +19,8 @@ func deleteIndex(t *testing.T, url, key, uid string) {
 		t.Fatalf("delete index: %+v, %v", task, err)
 	}
 }
+
+// removeIndex leaves a server as it was; an index that is not there any more is no matter.
+func removeIndex(url, key, uid string) {
+	_, _ = meilisearch.New(url, meilisearch.WithAPIKey(key)).DeleteIndex(uid)
+}

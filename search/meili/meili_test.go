@@ -36,7 +36,10 @@ func opener(url, key, prefix string) searchtest.Open {
 		if err != nil {
 			t.Fatalf("open: %v", err)
 		}
-		t.Cleanup(func() { _ = x.Close() })
+		t.Cleanup(func() {
+			_ = x.Close()
+			removeIndex(url, key, prefix+"_"+place)
+		})
 		return searchtest.Opened{Index: x, Lose: func() { deleteIndex(t, url, key, prefix+"_"+place) }}
 	}
 }
