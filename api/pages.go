@@ -63,19 +63,7 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if r.query.Q != "" && !r.away && s.Search != nil {
 		v.Sorts = append([]string{"relevance"}, v.Sorts...)
 	}
-	words := frontend.T(p.Lang)
-	if r.away {
-		v.Notices = append(v.Notices, words.Text("notice.search_away"))
-	}
-	if lag := s.searchLag(c); r.query.Q != "" && !r.away && lag >= manyChanges {
-		v.Notices = append(v.Notices, words.Text("notice.search_behind", "Count", words.Number(lag)))
-	}
-	if len(r.dropped) > 0 {
-		v.Notices = append(v.Notices, words.Text("notice.dropped", "Words", strings.Join(r.dropped, ", ")))
-	}
-	if r.spelling != "" {
-		v.Notices = append(v.Notices, words.Text("notice.spelling", "Words", r.spelling))
-	}
+	v.Notices = append(v.Notices, s.wordNotices(c, &r, p.Lang)...)
 	if z, ok := s.zoneOf(&r, p.Lang); ok {
 		v.Labels[string(z.Code)] = z.Label
 	}
@@ -125,6 +113,24 @@ func (s *Server) home(c *fiber.Ctx) error {
 		p.ImageURL = r.query.Filters().URL(s.base(c) + "/map.png")
 	}
 	return s.render(c, frontend.Home(p, v))
+}
+
+// wordNotices tell how words were understood, where that is not what was typed.
+func (s *Server) wordNotices(c *fiber.Ctx, r *request, lang string) (notices []string) {
+	words := frontend.T(lang)
+	if r.away {
+		notices = append(notices, words.Text("notice.search_away"))
+	}
+	if lag := s.searchLag(c); r.query.Q != "" && !r.away && lag >= manyChanges {
+		notices = append(notices, words.Text("notice.search_behind", "Count", words.Number(lag)))
+	}
+	if len(r.dropped) > 0 {
+		notices = append(notices, words.Text("notice.dropped", "Words", strings.Join(r.dropped, ", ")))
+	}
+	if r.spelling != "" {
+		notices = append(notices, words.Text("notice.spelling", "Words", r.spelling))
+	}
+	return notices
 }
 
 // manyChanges is how far the search index may be behind without a word about it: a second or two of work.
@@ -223,8 +229,19 @@ func (s *Server) categoryChips(r *request, facets geo.Facets, show presenter) []
 
 // listMapView is what the map beside a list starts from.
 func (s *Server) listMapView(r *request, show presenter) frontend.MapView {
-	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, Bounds: s.area(r, show.lang)}
-	for _, credit := range s.Basemap.Info().Attribution {
+	v := s.mapView(show)
+	v.Bounds = s.area(r, show.lang)
+	return v
+}
+
+// mapView is what every map of a page needs.
+func (s *Server) mapView(show presenter) frontend.MapView {
+	info := s.Basemap.Info()
+	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMinZoom: info.MinZoom, BaseMaxZoom: info.MaxZoom, DarkImage: true}
+	if !info.Vector() {
+		v.BaseTiles = "/tiles/base/{z}/{x}/{y}.png"
+	}
+	for _, credit := range info.Attribution {
 		v.Credits = append(v.Credits, frontend.Credit{Name: credit})
 	}
 	return v
@@ -299,10 +316,8 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 	}
 	p.Title, p.Description = v.Name, v.Summary
 	p.ImageURL = p.Site.PublicURL + "/e/" + url.PathEscape(e.Slug) + "/map.png"
-	v.Map = frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMaxZoom: s.Basemap.Info().MaxZoom, DarkImage: true, ImageURL: "/e/" + url.PathEscape(e.Slug) + "/map.png"}
-	for _, credit := range s.Basemap.Info().Attribution {
-		v.Map.Credits = append(v.Map.Credits, frontend.Credit{Name: credit})
-	}
+	v.Map = s.mapView(show)
+	v.Map.ImageURL = "/e/" + url.PathEscape(e.Slug) + "/map.png"
 	if len(e.Sites) > 0 {
 		v.Map.Bounds = padded(orb.MultiPoint(e.Sites).Bound())
 	}

@@ -101,6 +101,7 @@ func (s *Server) routes() {
 	app.Get("/e/:slug", s.entryPage)
 	app.Get("/e/:slug/history", s.historyPage)
 	app.Get("/e/:slug/map.png", s.entryMap)
+	app.Get("/agenda", s.agenda)
 	app.Get("/id/:id", s.byID)
 	app.Get("/complete", s.complete)
 	app.Get("/about", s.aboutPage)
@@ -114,7 +115,8 @@ func (s *Server) routes() {
 	app.Get("/tiles/entries.json", s.entriesTileJSON)
 	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)
 	app.Get("/tiles/base.json", s.baseTileJSON)
-	app.Get("/tiles/base/:z/:x/:y.:ext", s.baseTile)
+	app.Get("/tiles/base/:z/:x/:y.:ext", s.tilesOf(s.Basemap))
+	app.Get("/tiles/world/:z/:x/:y.mvt", s.tilesOf(s.Basemap.World())) // under a basemap of pictures
 
 	g := app.Group("/api")
 	g.Get("/", s.landing)

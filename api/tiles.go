@@ -95,33 +95,32 @@ func (s *Server) entriesTileJSON(c *fiber.Ctx) error {
 	return c.JSON(doc)
 }
 
-// baseTile is a tile of the basemap.
-func (s *Server) baseTile(c *fiber.Ctx) error {
-	z, x, y, err := tileAddress(c)
-	if err != nil {
-		return err
-	}
-	t, err := s.Basemap.Tile(z, x, y)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, t.ContentType)
-	c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
-	if notModified(c, t.ETag) {
-		return nil
-	}
-	if t.Encoding != "" {
-		c.Vary(fiber.HeaderAcceptEncoding)
-		if !c.Request().Header.HasAcceptEncoding(t.Encoding) {
-			plain, err := t.Plain()
-			if err != nil {
+// tilesOf serves the tiles of a basemap.
+func (s *Server) tilesOf(source basemap.Source) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		z, x, y, err := tileAddress(c)
+		if err != nil {
+			return err
+		}
+		t, err := source.Tile(z, x, y)
+		if err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderContentType, t.ContentType)
+		c.Set(fiber.HeaderCacheControl, "public, max-age=86400")
+		if notModified(c, t.ETag) {
+			return nil
+		}
+		if t.Encoding != "" {
+			c.Vary(fiber.HeaderAcceptEncoding)
+			if c.Request().Header.HasAcceptEncoding(t.Encoding) {
+				c.Set(fiber.HeaderContentEncoding, t.Encoding)
+			} else if t, err = t.Plain(); err != nil {
 				return err
 			}
-			return c.Send(plain.Data)
 		}
-		c.Set(fiber.HeaderContentEncoding, t.Encoding)
+		return c.Send(t.Data)
 	}
-	return c.Send(t.Data)
 }
 
 func (s *Server) baseTileJSON(c *fiber.Ctx) error {

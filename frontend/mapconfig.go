@@ -10,6 +10,7 @@ type mapConfig struct {
 	Sprite     string               `json:"sprite"`
 	Base       string               `json:"base"` // URL template of the basemap's tiles
 	BaseZoom   int                  `json:"baseZoom"`
+	BaseFrom   int                  `json:"baseFrom"` // the first zoom of a basemap of pictures
 	MinZoom    int                  `json:"minZoom"`
 	MaxZoom    int                  `json:"maxZoom"`
 	Bounds     *[4]float64          `json:"bounds"` // west, south, east, north
@@ -35,7 +36,7 @@ func newMapConfig(p Page, m MapView) mapConfig {
 	l := T(p.Lang)
 	c := mapConfig{
 		Lang: l.Lang(), Module: AssetURL("livemap.js"), Style: AssetURL("map.css"), Sprite: AssetURL("icons.svg"),
-		Base: m.BaseTiles, BaseZoom: m.BaseMaxZoom, MinZoom: m.MinZoom, MaxZoom: m.MaxZoom, Light: p.Light,
+		Base: m.BaseTiles, BaseZoom: m.BaseMaxZoom, BaseFrom: m.BaseMinZoom, MinZoom: m.MinZoom, MaxZoom: m.MaxZoom, Light: p.Light,
 		Categories: map[string][3]string{}, Kinds: map[string]string{}, Text: map[string]string{},
 	}
 	if c.Base == "" {

@@ -86,9 +86,10 @@ type MapView struct {
 	MinZoom     int        // of the entries' tiles
 	MaxZoom     int        // of the entries' tiles; 0 means 18
 	BaseMaxZoom int        // of the basemap's tiles; deeper ones are stretched; 0 means 10
+	BaseMinZoom int        // of a basemap of pictures: above it the embedded world shows
 	DarkImage   bool       // the static picture also comes with theme=dark
 	ImageURL    string     // instead of the one made from the query (an entry's own map)
-	BaseTiles   string     // URL template of the basemap; empty means "/tiles/base/{z}/{x}/{y}.mvt"
+	BaseTiles   string     // URL template of the basemap; empty means "/tiles/base/{z}/{x}/{y}.mvt"; any other ending means pictures
 }
 
 // Credit names somebody whose work is shown.

@@ -1,5 +1,6 @@
 // The ground of the map. Whatever draws it stands behind Basemap, so that it can be replaced.
 import type * as L from "leaflet";
+import { tileLayer } from "leaflet";
 import { CenteredTextSymbolizer, CircleSymbolizer, Feature, GroupSymbolizer, LabelRule, LineSymbolizer, OffsetTextSymbolizer, PaintRule, PolygonSymbolizer, leafletLayer, linear } from "protomaps-leaflet";
 import type { Config } from "./config";
 
@@ -8,8 +9,25 @@ export interface Basemap {
   addTo(map: L.Map): void;
 }
 
+/** What the operator's file holds: vector tiles, or pictures over the world. */
+export function basemap(config: Config): Basemap {
+  if (config.base.endsWith(".mvt")) return vectorBasemap(config);
+  const world = vectorBasemap({ ...config, base: "/tiles/world/{z}/{x}/{y}.mvt", baseZoom: 10 });
+  return {
+    addTo(map) {
+      world.addTo(map);
+      pictures(config).addTo(map);
+    },
+  };
+}
+
+/** Pictures have no names, and no colours of their own for the dark. */
+function pictures(config: Config): L.TileLayer {
+  return tileLayer(config.base, { minZoom: config.baseFrom, maxNativeZoom: config.baseZoom, maxZoom: config.maxZoom, zIndex: 2 });
+}
+
 /** Vector tiles with the layers of the Protomaps basemap v4: earth, water, landuse, boundaries, roads, buildings, places. */
-export function vectorBasemap(config: Config): Basemap {
+function vectorBasemap(config: Config): Basemap {
   return {
     addTo(map) {
       let layer: L.Layer | null = null;

@@ -9,6 +9,7 @@ export interface Config {
   sprite: string;
   base: string;
   baseZoom: number;
+  baseFrom: number;
   minZoom: number;
   maxZoom: number;
   bounds: Box | null;

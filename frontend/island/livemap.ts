@@ -2,7 +2,7 @@
 import * as L from "leaflet";
 import { VectorTile } from "@mapbox/vector-tile";
 import Pbf from "pbf";
-import { vectorBasemap } from "./basemap";
+import { basemap } from "./basemap";
 import type { Box, Config, Listener, LiveMap, Selected } from "./config";
 import { Spot, clusterPin, drawShape, entryPin } from "./pins";
 
@@ -42,7 +42,7 @@ class Live implements LiveMap {
     L.control.zoom({ position: "topright", zoomInTitle: config.text.zoom_in ?? "+", zoomOutTitle: config.text.zoom_out ?? "−" }).addTo(this.map);
     if (config.bounds) this.fit(config.bounds);
     else this.map.setView([46.6, 2.4], 6);
-    vectorBasemap(config).addTo(this.map);
+    basemap(config).addTo(this.map);
     this.map.on("moveend", () => this.moved());
     new ResizeObserver(() => this.resized()).observe(element);
     this.byProgram = false;
