@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"math"
 	"time"
 
 	"github.com/paulmach/orb"
@@ -14,7 +15,8 @@ import (
 type columns struct {
 	ords map[directory.ID]uint32
 	rows []row
-	live int // rows that can be found
+	head []float64 // by row: the first letters of its key as a number, +Inf when it is dead
+	live int       // rows that can be found
 
 	kinds [4]int // how many live rows have each kind
 	cats  values
@@ -25,8 +27,7 @@ type columns struct {
 
 type row struct {
 	id    directory.ID
-	key   string  // search.Key of the name
-	head  float64 // the first letters of key as a number, in the order of keys
+	key   string // search.Key of the name
 	set   []uint32
 	sites sites
 	extra *extra
@@ -82,6 +83,7 @@ func (c *columns) ord(id directory.ID) uint32 {
 	o := uint32(len(c.rows))
 	c.ords[id] = o
 	c.rows = append(c.rows, row{id: id})
+	c.head = append(c.head, math.Inf(1))
 	return o
 }
 
@@ -127,14 +129,16 @@ func (c *columns) drop(id directory.ID) {
 	r := &c.rows[o]
 	c.count(r, -1)
 	*r = row{id: r.id}
+	c.head[o] = math.Inf(1)
 }
 
 // put makes a document possible to find.
 func (c *columns) put(d *search.Document, tax search.Taxonomy) {
 	c.drop(d.ID)
-	r := &c.rows[c.ord(d.ID)]
+	o := c.ord(d.ID)
+	r := &c.rows[o]
 	r.live, r.kind, r.key, r.upd = true, kindNumber(d.Kind), search.Key(d.Name), d.Updated.Unix()
-	r.head = head(r.key)
+	c.head[o] = head(r.key)
 	distinct := func(v *values, list []string, fold bool) uint8 {
 		from := len(r.set)
 	next:

@@ -184,16 +184,17 @@ func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key,
 	if q.Facets {
 		tally = newTally(v.c, f, t)
 	}
-	err := v.each(t, f, true, func(s scored, r *row) {
-		if tally != nil {
-			tally.add(r, s.pass)
+	var err error
+	if !t.asked && f.none() && order.by == search.Name { // the page that most people see first
+		res.Total = v.c.live
+		for o, by := range v.c.head {
+			if top.may(by) && v.c.rows[o].live {
+				top.offer(by, scored{ord: uint32(o), seg: -1}, &v.c.rows[o])
+			}
 		}
-		if s.pass != passAll {
-			return
-		}
-		res.Total++
-		top.offer(order.of(v.c, s, r), s, r)
-	})
+	} else {
+		err = v.list(res, t, f, order, top, tally)
+	}
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, err
 	}
@@ -223,6 +224,20 @@ func (v *view) answer(ctx context.Context, q *search.Query, t *text, after *key,
 		err = v.offer(q, t, res, now, show)
 	}
 	return res, err
+}
+
+// list counts what matches, and puts it in order.
+func (v *view) list(res *search.Result, t *text, f *filter, order *order, top *top, tally *tally) error {
+	return v.each(t, f, true, func(s scored, r *row) {
+		if tally != nil {
+			tally.add(r, s.pass)
+		}
+		if s.pass != passAll {
+			return
+		}
+		res.Total++
+		top.offer(order.of(v.c, s, r), s, r)
+	})
 }
 
 func (v *view) hit(q *search.Query, c candidate, show *shower) search.Hit {
@@ -346,7 +361,7 @@ func (o *order) of(c *columns, s scored, r *row) float64 {
 		}
 		return undated - float64(r.upd)*1e-1
 	}
-	return r.head
+	return c.head[s.ord]
 }
 
 // bonus is for names that are what was typed, begin with it, or hold it in one piece, and for what is near.

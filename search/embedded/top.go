@@ -74,8 +74,13 @@ type top struct {
 
 func newTop(n int, after *key) *top { return &top{n: n, after: after} }
 
+// may reports whether a candidate with this number can still get in.
+func (t *top) may(by float64) bool {
+	return (len(t.heap) < t.n || by <= t.heap[0].key.by) && (t.after == nil || by >= t.after.by)
+}
+
 func (t *top) offer(by float64, s scored, r *row) {
-	if len(t.heap) == t.n && by > t.heap[0].key.by {
+	if !t.may(by) {
 		return
 	}
 	c := candidate{key{by, r.key, r.id}, s}

@@ -39,7 +39,7 @@ func TestTyped(t *testing.T) {
 		`"fablab" -lyon`:        "fablab lyon",
 		"La Ruche ":             "ruche ",
 		"la des":                "la des",
-		"kind = 'draft' OR x":   "kind draft or x",
+		"kind = 'draft' OR x":   "kind draft x",
 		"St-Étienne":            "st etienne",
 		"":                      "",
 		strings.Repeat("é ", 3): "e e e ",
