@@ -106,7 +106,12 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	site := &siteCache{store: store, log: log}
 	site.refresh(ctx)
+	accounts, mailer, err := openAccounts(c, store, site.get, "http://"+reachable(ln.Addr()), log)
+	if err != nil {
+		return err
+	}
 	server, err := api.New(api.Options{
+		Accounts:  accounts,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
 		Search: finder, Places: places, Parts: parts,
 		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
@@ -121,6 +126,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { mailer.Run(running) })
 	wg.Go(func() { watchReindex(running, store, finder, log) })
 
 	where, _ := filepath.Abs(c["data"])

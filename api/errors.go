@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
+	"archipel/api/account"
 	"archipel/directory"
 	"archipel/frontend"
 	"archipel/geo"
@@ -37,6 +39,8 @@ func status(err error) int {
 	var invalid directory.Invalid
 	var conflict *directory.ConflictError
 	var fiberErr *fiber.Error
+	var refusal *account.Refusal
+	var limited *account.Limited
 	switch {
 	case errors.As(err, &invalid), errors.Is(err, geo.ErrInvalid):
 		return http.StatusBadRequest
@@ -46,6 +50,20 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, directory.ErrGone):
 		return http.StatusGone
+	case errors.Is(err, account.ErrLink):
+		return http.StatusGone
+	case errors.Is(err, account.ErrToken), errors.As(err, &refusal) && refusal.Reason == account.ReasonSignIn:
+		return http.StatusUnauthorized
+	case refusal != nil:
+		return http.StatusForbidden
+	case errors.As(err, &limited):
+		return http.StatusTooManyRequests
+	case errors.Is(err, account.ErrNoAccount):
+		return http.StatusNotFound
+	case errors.Is(err, account.ErrMailTaken), errors.Is(err, account.ErrLastAdmin):
+		return http.StatusConflict
+	case errors.Is(err, account.ErrBusy):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, directory.ErrFull):
 		return http.StatusInsufficientStorage
 	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -70,6 +88,16 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	}
 	if code == http.StatusServiceUnavailable || code == http.StatusInsufficientStorage {
 		c.Set(fiber.HeaderRetryAfter, "5")
+	}
+	var limited *account.Limited
+	if errors.As(err, &limited) {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(limited.After.Seconds())+1))
+	}
+	if code == http.StatusUnauthorized {
+		if wantsPage(c) && c.Method() == fiber.MethodGet && s.Accounts != nil {
+			return c.Redirect("/signin?next="+url.QueryEscape(c.OriginalURL()), http.StatusSeeOther)
+		}
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Response().Header.Del(fiber.HeaderETag)

@@ -37,10 +37,17 @@ func (s *Server) page(c *fiber.Ctx, title string) frontend.Page {
 	if q := c.Request().URI().QueryString(); len(q) > 0 {
 		path += "?" + string(q)
 	}
-	return frontend.Page{
+	p := frontend.Page{
 		Lang: lang, Path: path, Title: title, Canonical: base + c.Path(), ImageURL: base + "/map.png", Now: s.presenter(lang).now,
 		Site: s.pageSite(base), Light: light,
 	}
+	if s.Accounts != nil {
+		p.Visitor = s.Accounts.Visitor(c)
+		if p.Visitor.SignedIn {
+			p.CSRF = s.Accounts.CSRF(c) // others get one where there is a form
+		}
+	}
+	return p
 }
 
 // home is the list beside the map.
@@ -166,16 +173,7 @@ func command() string {
 func (s *Server) nearest(c *fiber.Ctx, r *request, show presenter) ([]frontend.Card, error) {
 	around := *r
 	around.limit, around.after, around.sort = 5, "", "distance"
-	if b := r.filter.BBox; b != nil {
-		center := b.Center()
-		if b.Min[0] > b.Max[0] {
-			center[0] += 180
-			if center[0] > 180 {
-				center[0] -= 360
-			}
-		}
-		around.filter.Near = &center
-	}
+	around.filter.Near = r.middle()
 	around.filter.BBox, around.filter.Radius, around.filter.Zone = nil, 0, nil
 	if around.filter.Near == nil {
 		around.sort = "name"

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"archipel/api/account"
 	"archipel/directory"
 	"archipel/directory/taxonomy"
 	"archipel/frontend"
@@ -20,7 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Search, Places, Parts, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Parts, Accounts, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -31,6 +32,7 @@ type Options struct {
 	Search    search.Index       // finds by words and zones; nil: plain words only
 	Places    *geocode.Gazetteer // towns and territories; nil: none are known
 	Parts     []Health           // what may be away without stopping the directory
+	Accounts  *account.Service   // nil: nobody can sign in
 	Site      func() Site
 	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
 	Version   string
@@ -87,6 +89,10 @@ func New(o Options) (*Server, error) {
 func (s *Server) routes() {
 	app := s.app
 	app.Use(s.observe, s.protect, s.squeeze)
+	if s.Accounts != nil {
+		app.Use(s.Accounts.Middleware)
+		s.Accounts.Routes(app, s.page, s.render)
+	}
 
 	app.Get("/healthz", s.healthz)
 	app.Get("/readyz", s.readyz)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"archipel/api/account"
 	"archipel/directory"
 	"archipel/frontend"
 )
@@ -29,6 +30,8 @@ type Site struct {
 	Licence   string   `json:"licence,omitempty"`
 	Bounds    *Bounds  `json:"bounds,omitempty"` // what the map shows first; empty: where the entries are
 	Demo      bool     `json:"demo,omitempty"`
+
+	SignUp account.SignUp `json:"signup,omitempty"` // who may make an account; empty: everybody
 }
 
 // Bounds is a box in degrees.
@@ -118,6 +121,11 @@ func (site *Site) Change(words []string) error {
 			if fields[key] = directory.CanonicalLicence(value); value != "" && !directory.KnownLicence(value) {
 				return fmt.Errorf("licence: %q is no SPDX identifier", value)
 			}
+		case "signup":
+			if !slices.Contains(account.SignUps, account.SignUp(value)) {
+				return fmt.Errorf("signup: %q is not one of %v", value, account.SignUps)
+			}
+			fields[key] = value
 		case "name":
 			if strings.TrimSpace(value) == "" {
 				return errors.New("name: it is empty")

@@ -34,6 +34,9 @@ type Page struct {
 	Site        Site
 	Light       bool // the visitor asked for pages without a live map (cookie "light=1" or Save-Data: on)
 	NoIndex     bool // keep search engines away (fragments of lists, errors)
+
+	Visitor *Visitor // who reads it; nil hides everything about accounts
+	CSRF    string   // token for the field "csrf" of forms; empty on pages without one
 }
 
 // Site is the directory itself, as its operator named it.
