@@ -92,7 +92,7 @@ func TestServerAway(t *testing.T) {
 					t.Fatalf("complete: got %v, want %v", err, search.ErrUnavailable)
 				}
 			}
-			if took := time.Since(start); took > 500*time.Millisecond {
+			if took := time.Since(start); took > 900*time.Millisecond {
 				t.Errorf("60 calls to a server that is away took %v: a page cannot wait for that", took)
 			}
 			if st := f.index.Status(t.Context()); !errors.Is(st.Err, search.ErrUnavailable) {
@@ -112,6 +112,29 @@ func TestServerAway(t *testing.T) {
 				t.Errorf("consumed again: found %d, want 1", got)
 			}
 		})
+	}
+}
+
+// TestSlowQuery has one search run into its deadline: those that follow are asked all the same.
+func TestSlowQuery(t *testing.T) {
+	f := filled(t, func(o *meili.Options) { o.Timeout = 300 * time.Millisecond })
+	f.server.Break(meilitest.Faults{Slow: time.Hour})
+	if _, err := f.index.Search(t.Context(), search.Query{Text: "lent"}); !errors.Is(err, search.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("search: got %v, want a deadline", err)
+	}
+	f.server.Break(meilitest.Faults{})
+	if got := f.total(t, "loos en gohelle"); got != 1 {
+		t.Errorf("the search after it: found %d, want 1", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 {
+		if _, err := f.index.Search(ctx, search.Query{Text: "parti"}); !errors.Is(err, context.Canceled) {
+			t.Errorf("search of somebody who went away: got %v", err)
+		}
+	}
+	if st := f.index.Status(t.Context()); st.Err != nil {
+		t.Errorf("status: %+v", st)
 	}
 }
 

@@ -49,6 +49,7 @@ type Index struct {
 	ready   atomic.Bool   // the index has been seen to be ours and complete
 	working atomic.Bool   // a new index is being built
 	closed  atomic.Bool
+	slow    atomic.Int32 // searches in a row that ran into their deadline
 
 	mu      sync.Mutex
 	failure error // why the server does not answer, nil when it does

@@ -46,7 +46,7 @@ func opener(url, key, prefix string) searchtest.Open {
 
 func options(t *testing.T, url, key, index string, src search.Source, b search.Builder) meili.Options {
 	return meili.Options{
-		URL: url, Key: key, Index: strings.ToLower(cmp.Or(index, "t")), Source: src, Builder: b, Poll: 5 * time.Millisecond,
+		URL: url, Key: key, Index: strings.ToLower(cmp.Or(index, "t")), Source: src, Builder: b, Poll: 5 * time.Millisecond, Timeout: 30 * time.Second,
 		Now: func() time.Time { return searchtest.Day }, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }

@@ -36,14 +36,20 @@ func (x *Index) call(ctx context.Context, fn func(ctx context.Context) error) er
 	err := fn(limited)
 	switch {
 	case err == nil:
+		x.slow.Store(0)
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded) && x.slow.Add(1) < slowInARow:
+		// One hard query is not a broken server.
 	case errors.Is(err, search.ErrUnavailable):
 		x.down(err)
 	}
 	return err
 }
+
+// slowInARow is how many searches run into their deadline one after another before the server counts as away.
+const slowInARow = 3
 
 // Search answers q.
 func (x *Index) Search(ctx context.Context, q search.Query) (res *search.Result, err error) {
