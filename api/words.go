@@ -7,12 +7,9 @@ import (
 	"strconv"
 
 	"archipel/directory"
-	"archipel/frontend"
-	"archipel/geo"
 	"archipel/geo/geocode"
 	"archipel/search"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/paulmach/orb"
 )
 
@@ -105,116 +102,4 @@ func (s *Server) zoneOf(r *request, lang string) (geocode.Zone, bool) {
 		return geocode.Zone{}, false
 	}
 	return s.Places.Zone(geocode.ZoneCode(r.query.Zone), lang)
-}
-
-// suggestion is one line below the search field.
-type suggestion struct {
-	Type  string `json:"type"` // place, category or entry
-	Label string `json:"label"`
-	Hint  string `json:"hint,omitempty"`
-	URL   string `json:"url"`
-	Kind  string `json:"kind,omitempty"`  // of an entry
-	ID    string `json:"id,omitempty"`    // of a category or an entry
-	Count int    `json:"count,omitempty"` // entries of a category
-}
-
-const (
-	somePlaces     = 4
-	someCategories = 3
-	someEntries    = 5
-)
-
-// complete gives what an unfinished query may become: places, categories and entries.
-func (s *Server) complete(c *fiber.Ctx) error {
-	v, err := values(c)
-	if err != nil {
-		return err
-	}
-	p := paramReader{v: v}
-	typed := p.text("q", maxWords)
-	var near *orb.Point
-	if n := p.numbers("near", 2); n != nil {
-		if at := (orb.Point{n[0], n[1]}); p.position("near", at) {
-			near = &at
-		}
-	}
-	if len(p.problems) > 0 {
-		return p.problems
-	}
-	lang := s.lang(c)
-	query := frontend.ParseQuery(v)
-	query.Q, query.After = "", ""
-	out := []suggestion{}
-	if typed == "" {
-		return c.JSON(out)
-	}
-	for _, place := range s.placesFor(typed, lang, near, somePlaces) {
-		out = append(out, suggestion{Type: "place", Label: place.Label, Hint: frontend.T(lang).Code("place", string(place.Kind)), URL: placeQuery(query, place).URL("/")})
-	}
-	if s.Search == nil {
-		return c.JSON(out)
-	}
-	ask := search.Completion{Text: typed, Lang: lang, Limit: max(someCategories, someEntries)}
-	if near != nil {
-		ask.Near = near
-	}
-	found, err := s.Search.Complete(c.UserContext(), ask)
-	if errors.Is(err, search.ErrUnavailable) {
-		return c.JSON(out)
-	}
-	if err != nil {
-		return err
-	}
-	for _, cat := range found.Categories[:min(len(found.Categories), someCategories)] {
-		q := query
-		if !contains(q.Categories, cat.Value) {
-			q = q.Toggle("category", cat.Value)
-		}
-		out = append(out, suggestion{Type: "category", Label: s.Taxonomy.Label(cat.Value, lang), URL: q.URL("/"), ID: cat.Value, Count: cat.N})
-	}
-	ids := make([]directory.ID, 0, someEntries)
-	for _, e := range found.Entries[:min(len(found.Entries), someEntries)] {
-		ids = append(ids, e.ID)
-	}
-	entries, err := s.Directory.Entries(c.UserContext(), ids)
-	if err != nil {
-		return err
-	}
-	for i := range entries {
-		if e := &entries[i]; e.Public() {
-			out = append(out, suggestion{Type: "entry", Label: e.Name, Hint: e.Town(), URL: frontend.EntryURL(e.Slug), Kind: string(e.Kind), ID: e.MainCategory()})
-		}
-	}
-	return c.JSON(out)
-}
-
-// placesFor are the towns and zones that somebody may mean.
-func (s *Server) placesFor(typed, lang string, near *orb.Point, limit int) []geocode.Place {
-	if s.Places == nil {
-		return nil
-	}
-	q := geocode.Query{Text: typed, Language: lang, Limit: limit}
-	if near != nil {
-		q.Near = near
-	} else if b, ok, err := s.Index.Snapshot().Core(geo.Filter{}); err == nil && ok {
-		q.View = &geocode.Box{b.Min[0], b.Min[1], b.Max[0], b.Max[1]}
-	}
-	return s.Places.Complete(q)
-}
-
-// placeQuery is the list of what is in or around a place: a zone that has its own members is filtered by, a town is where
-// distances are measured from, in the box that it takes on the map.
-func placeQuery(q frontend.Query, p geocode.Place) frontend.Query {
-	q = q.WithoutArea()
-	q.Place = p.Label
-	switch p.Kind {
-	case geocode.KindDepartement, geocode.KindRegion, geocode.KindCountry:
-		q.Zone = string(p.Zone)
-		return q
-	}
-	q.Near = &[2]float64{p.Point[0], p.Point[1]}
-	if !p.Box.IsZero() {
-		q.BBox = &frontend.Bounds{West: p.Box[0], South: p.Box[1], East: p.Box[2], North: p.Box[3]}
-	}
-	return q
 }

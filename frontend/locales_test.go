@@ -28,6 +28,7 @@ var families = map[string][]string{
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
 	"notice": nil, "place": nil, // said by the server
+	"complete": {"place", "category", "entry"},
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.

@@ -1,5 +1,6 @@
 // The island: takes over a page that works without it, so that filters, the
 // map and entries change in place. Everything it shows stands in the URL.
+import { Suggestion, completeField } from "./complete";
 import { Box, Config, LiveMap, Selected, formatBox, parseBox, readConfig } from "./config";
 
 const id = <T extends HTMLElement>(name: string) => document.getElementById(name) as T | null;
@@ -26,6 +27,7 @@ class Island {
     document.addEventListener("click", (e) => this.click(e));
     addEventListener("popstate", () => void this.route());
     id<HTMLFormElement>("search")?.addEventListener("submit", (e) => this.submit(e));
+    completeField(this.config, () => this.listURL, (s) => void this.choose(s));
     this.prepareLocate();
     this.preparePrint();
     this.followCards();
@@ -155,6 +157,17 @@ class Island {
     void this.load(url, { history: "push", focus: "#count" });
   }
 
+  /** What the search field was completed to: an entry opens, a category or a place changes the list. */
+  private async choose(s: Suggestion): Promise<void> {
+    if (!this.browse) return;
+    const url = new URL(s.url, location.origin);
+    const field = id<HTMLInputElement>("q")!;
+    this.movedLast = false;
+    if (s.type === "entry") await this.openEntry(url.pathname, true);
+    else if (!(await this.load(url, { history: "push", focus: "#count" }))) return;
+    field.value = new URL(this.listURL, location.origin).searchParams.get("q") ?? "";
+  }
+
   /** Loads the list of a URL into the page. */
   private async load(url: URL, how: { history: "push" | "replace" | "none"; keepMap?: boolean; focus?: string }): Promise<boolean> {
     if (!this.live) {
@@ -183,7 +196,9 @@ class Island {
       if (this.map) {
         this.map.tiles(next.dataset.tiles!);
         const box = parseBox(next.dataset.bounds);
-        if (!how.keepMap && box && Number(next.dataset.total) > 0) this.map.fit(box);
+        // A place that was asked for is shown, even when nothing is there.
+        const framed = url.searchParams.has("bbox") || url.searchParams.has("zone");
+        if (!how.keepMap && box && (framed || Number(next.dataset.total) > 0)) this.map.fit(box);
       }
       return true;
     } catch (e) {
