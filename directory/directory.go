@@ -33,7 +33,9 @@ type Directory struct {
 	reg  *registry // guarded by know; written only under mu
 	head Seq       // guarded by know; written only under mu
 
-	followers []*follower
+	followMu  sync.Mutex
+	followers []*follower   // guarded by followMu
+	joined    chan struct{} // guarded by followMu; closed when followers change
 
 	wakeMu sync.Mutex
 	wake   chan struct{} // closed when the log grows
@@ -43,7 +45,7 @@ type Directory struct {
 func Open(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{
 		store: o.Store, views: o.Views, rules: o.Rules, now: o.Now, log: o.Log, poll: o.Poll,
-		reg: newRegistry(), wake: make(chan struct{}),
+		reg: newRegistry(), wake: make(chan struct{}), joined: make(chan struct{}),
 	}
 	if d.rules == nil {
 		d.rules = func() Rules { return Rules{} }
@@ -58,7 +60,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 		d.poll = 300 * time.Millisecond
 	}
 	for _, f := range append([]Follower{redactor{o.Store}}, o.Followers...) {
-		d.followers = append(d.followers, &follower{Follower: f})
+		d.followers = append(d.followers, newFollower(f))
 	}
 	head, err := d.store.Head(ctx)
 	if err != nil {
@@ -143,16 +145,6 @@ func (d *Directory) Head() Seq {
 
 // Store returns the store, for reading the log and for settings. Entries are written through the Directory only.
 func (d *Directory) Store() Store { return d.store }
-
-// Run watches for what other processes write and drives the followers, until ctx ends and all of them have stopped.
-func (d *Directory) Run(ctx context.Context) {
-	var wg sync.WaitGroup
-	for _, f := range d.followers {
-		wg.Go(func() { d.drive(ctx, f) })
-	}
-	wg.Go(func() { d.watch(ctx) })
-	wg.Wait()
-}
 
 func (d *Directory) watch(ctx context.Context) {
 	tick := time.NewTicker(d.poll)

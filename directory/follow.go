@@ -2,7 +2,9 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,10 +17,94 @@ type FollowerState struct {
 	Since time.Time // of the error
 }
 
+// Later is an error of [Follower.Consume] that says when the same changes shall come again.
+type Later struct {
+	After time.Duration
+	Err   error
+}
+
+func (l *Later) Error() string { return l.Err.Error() }
+func (l *Later) Unwrap() error { return l.Err }
+
 type follower struct {
 	Follower
-	mu    sync.Mutex
-	state FollowerState
+	stopped chan struct{} // closed when it is not driven any more
+	mu      sync.Mutex
+	state   FollowerState
+}
+
+func newFollower(f Follower) *follower { return &follower{Follower: f, stopped: make(chan struct{})} }
+
+// Follow adds a follower to a directory that may be running. It goes on from its saved cursor, so whoever wants only what
+// comes saves one first. A follower of the same name is replaced, and has stopped before the new one begins.
+func (d *Directory) Follow(f Follower) {
+	d.changeFollowers(f.Name(), newFollower(f))
+}
+
+// Unfollow takes a follower away. Its cursor stays.
+func (d *Directory) Unfollow(name string) {
+	d.changeFollowers(name, nil)
+}
+
+func (d *Directory) changeFollowers(name string, add *follower) {
+	d.followMu.Lock()
+	defer d.followMu.Unlock()
+	kept := slices.DeleteFunc(slices.Clone(d.followers), func(f *follower) bool { return f.Name() == name })
+	if add != nil {
+		kept = append(kept, add)
+	}
+	d.followers = kept
+	close(d.joined)
+	d.joined = make(chan struct{})
+}
+
+// Run watches for what other processes write and drives the followers, until ctx ends and all of them have stopped.
+func (d *Directory) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { d.watch(ctx) })
+	type driven struct {
+		*follower
+		stop context.CancelFunc
+	}
+	running := map[string]driven{}
+	for ctx.Err() == nil {
+		d.followMu.Lock()
+		followers, joined := d.followers, d.joined
+		d.followMu.Unlock()
+		wanted := make(map[string]bool, len(followers))
+		for _, f := range followers {
+			wanted[f.Name()] = true
+			before, known := running[f.Name()]
+			if known && before.follower == f {
+				continue
+			}
+			if known {
+				before.stop()
+			}
+			one, stop := context.WithCancel(ctx)
+			running[f.Name()] = driven{f, stop}
+			wg.Go(func() {
+				defer close(f.stopped)
+				defer stop()
+				if known {
+					<-before.stopped
+				}
+				d.drive(one, f)
+			})
+		}
+		for name, f := range running {
+			if !wanted[name] {
+				f.stop()
+				<-f.stopped // a follower of that name that comes later begins after it
+				delete(running, name)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-joined:
+		}
+	}
 }
 
 func (f *follower) report(at Seq, err error, now time.Time) {
@@ -36,8 +122,11 @@ func (f *follower) report(at Seq, err error, now time.Time) {
 
 // Followers says how each follower fares.
 func (d *Directory) Followers() []FollowerState {
-	states := make([]FollowerState, len(d.followers))
-	for i, f := range d.followers {
+	d.followMu.Lock()
+	followers := d.followers
+	d.followMu.Unlock()
+	states := make([]FollowerState, len(followers))
+	for i, f := range followers {
 		f.mu.Lock()
 		states[i] = f.state
 		f.mu.Unlock()
@@ -49,11 +138,18 @@ func (d *Directory) Followers() []FollowerState {
 // followerBatch is how many changes a follower is given at once.
 const followerBatch = 500
 
-// drive feeds one follower until ctx ends. Failures are retried with a growing, jittered pause of at most a minute.
+// drive feeds one follower until ctx ends. Failures are retried with a growing, jittered pause of at most a minute, or
+// when the follower says (see [Later]).
 func (d *Directory) drive(ctx context.Context, f *follower) {
 	pauseFor := time.Duration(0)
 	fail := func(what string, err error) {
 		if ctx.Err() != nil {
+			return
+		}
+		var later *Later
+		if errors.As(err, &later) {
+			f.report(0, err, d.now())
+			pause(ctx, later.After)
 			return
 		}
 		if pauseFor == 0 {
