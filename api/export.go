@@ -8,7 +8,9 @@ import (
 	"net/url"
 
 	"archipel/directory"
+	"archipel/directory/calendar"
 	"archipel/directory/transfer"
+	"archipel/frontend"
 	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,12 +28,13 @@ var formats = map[string]format{
 	"csv":     {"text/csv; charset=utf-8; header=present", transfer.NewCSV, 0},
 	"jsonld":  {"application/ld+json", transfer.NewJSONLD, 0},
 	"atom":    {"application/atom+xml; charset=utf-8", transfer.NewAtom, 100},
+	"ics":     {media: calendar.Type}, // see calendarFormat
 }
 
 // export writes the whole list that the query means, not a page of it, as it is read.
 func (s *Server) export(name string) fiber.Handler {
-	f := formats[name]
 	return func(c *fiber.Ctx) error {
+		f := formats[name]
 		v, err := values(c)
 		if err != nil {
 			return err
@@ -43,6 +46,10 @@ func (s *Server) export(name string) fiber.Handler {
 		base, lang := s.base(c), s.lang(c)
 		if err := s.understand(c.UserContext(), &r, lang); err != nil {
 			return err
+		}
+		if name == "ics" {
+			s.onlyDates(&r)
+			f = s.calendarFormat(c, base+frontend.AgendaFrom(r.query.Filters()))
 		}
 		site := s.Site()
 		o := transfer.ExportOptions{
@@ -65,7 +72,7 @@ func (s *Server) export(name string) fiber.Handler {
 		if r.query.Filtered() {
 			c.Set("X-Robots-Tag", "noindex")
 		}
-		if name == "csv" || name == "geojson" {
+		if name == "csv" || name == "geojson" || name == "ics" {
 			c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+directory.Slugify(site.Name)+"."+name+`"`)
 		}
 		if notModified(c, index.ETag(0, 0, 0, r.filter)[:1]+name+"-"+lang+"-"+index.ETag(0, 0, 0, r.filter)[1:]) {

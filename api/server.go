@@ -104,6 +104,7 @@ func (s *Server) routes() {
 	app.Get("/manifest.webmanifest", s.manifest)
 
 	app.Get("/", s.home)
+	app.Get("/e/:slug.ics", s.entryCalendar) // before the page: a slug has no dot
 	app.Get("/e/:slug", s.entryPage)
 	app.Get("/e/:slug/history", s.historyPage)
 	app.Get("/e/:slug/map.png", s.entryMap)

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/teambition/rrule-go"
@@ -66,9 +67,12 @@ func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Loc
 	}
 	set := rrule.Set{}
 	if v.RRule != "" {
-		option, err := rrule.StrToROption(v.RRule)
+		option, err := rrule.StrToROptionInLocation(v.RRule, loc)
 		if err == nil && option.Freq <= rrule.DAILY {
 			option.Dtstart = v.Start.In(loc)
+			if until, ok := v.Until(loc); ok {
+				option.Until = until
+			}
 			if rule, err := rrule.NewRRule(*option); err == nil {
 				set.RRule(rule)
 			}
@@ -137,4 +141,39 @@ func (v *Schedule) Next(now time.Time, fallback *time.Location) (Span, bool) {
 		return spans[0], true
 	}
 	return Span{}, false
+}
+
+// StateAt is the state of the date that takes place at start, after its move if it was moved.
+func (v *Schedule) StateAt(start time.Time) EventState {
+	for _, o := range v.Overrides {
+		at := o.Start
+		if at.IsZero() {
+			at = o.Original
+		}
+		if o.State != "" && at.Unix() == start.Unix() {
+			return o.State
+		}
+	}
+	return v.State
+}
+
+// Until is the last moment at which a date of a recurring event may begin, or false when its rule names none. A moment
+// without a zone is one in loc, and a day is meant to its end.
+func (v *Schedule) Until(loc *time.Location) (time.Time, bool) {
+	for part := range strings.SplitSeq(strings.ToUpper(v.RRule), ";") {
+		value, ok := strings.CutPrefix(strings.TrimSpace(part), "UNTIL=")
+		if !ok {
+			continue
+		}
+		if t, err := time.Parse("20060102T150405Z", value); err == nil {
+			return t, true
+		}
+		if t, err := time.ParseInLocation("20060102T150405", value, loc); err == nil {
+			return t, true
+		}
+		if t, err := time.ParseInLocation("20060102", value, loc); err == nil {
+			return t.AddDate(0, 0, 1).Add(-time.Second), true
+		}
+	}
+	return time.Time{}, false
 }

@@ -19,6 +19,7 @@ var families = map[string][]string{
 	"sort":                knownSorts,
 	"status":              {"cancelled", "postponed", "rescheduled", "movedOnline", "tentative", "closed", "ended"},
 	"dates":               {"today", "weekend", "week"},
+	"agenda_mode":         AgendaModes,
 	"relation":            {"organises", "organisedBy", "hosts", "hostedBy", "memberOf", "members", "partOf", "parts", "sameAs"},
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},

@@ -47,12 +47,16 @@ func itemOf(e *directory.Entry) Item {
 		it.Points = slices.DeleteFunc(slices.Clone(it.Points), offMap)
 	}
 	if e.Event != nil {
-		// A recurring event is on the agenda from a year before its last change to five years after it.
+		// A recurring event is on the agenda until five years after its last change, and from its beginning; one that has
+		// too many dates, from a year before that change.
 		from, to := e.Event.Start, e.Event.Start
 		if e.Event.RRule != "" && e.Updated.After(from) {
-			from, to = e.Updated.AddDate(-1, 0, 0), e.Updated
+			to = e.Updated
 		}
-		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes, nil)
+		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes+1, nil)
+		if len(it.Times) > maxTimes && to.AddDate(-1, 0, 0).After(from) {
+			it.Times = e.Event.Occurrences(to.AddDate(-1, 0, 0), to.AddDate(5, 0, 0), maxTimes, nil)
+		}
 	}
 	return it
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"archipel/directory"
+
 	"github.com/paulmach/orb"
 )
 
@@ -65,8 +67,13 @@ func fix(p orb.Point) fixed {
 
 func (f fixed) point() orb.Point { return orb.Point{float64(f.lon) / 1e7, float64(f.lat) / 1e7} }
 
-// span is a date of an event in Unix seconds, end excluded.
-type span struct{ start, end int64 }
+// span is a date of an event in Unix seconds, end excluded, and the days that it touches where it takes place.
+type span struct {
+	start, end int64
+	day        Day
+	more       uint16 // days after the first
+	off        bool   // it is cancelled
+}
 
 // names numbers strings. It only grows: the words of entries that are gone stay until the process ends, which is
 // bounded by what was ever published.
@@ -154,6 +161,7 @@ func prepare(it *Item, buf []byte) (p prepared, after []byte) {
 	}
 	for _, s := range it.Times {
 		h = sumInt(sumInt(h, uint64(s.Start.Unix())), uint64(s.End.Unix()))
+		h = sumString(h, string(s.State))
 	}
 	h = sumInt(h, uint64(it.Updated.Unix()))
 	if it.Approximate {
@@ -207,7 +215,8 @@ func (t *table) add(it *Item, p *prepared) (older uint32, found bool) {
 	}
 	t.ptAt = append(t.ptAt, uint32(len(t.pts)))
 	for _, s := range it.Times {
-		sp := span{s.Start.Unix(), s.End.Unix()}
+		sp := span{start: s.Start.Unix(), end: s.End.Unix(), off: s.State == directory.Cancelled}
+		sp.day, sp.more = daysOf(s)
 		if sp.end <= sp.start {
 			sp.end = sp.start + 1
 		}
