@@ -89,13 +89,13 @@ func (r *rule) paint(plan []segment, p part, tail bool) []segment {
 	for _, s := range plan {
 		from, to := max(s.from, p.from), min(s.to, p.to)
 		if from >= to || r.sep == fallback && s.mask&only(Closed) == 0 {
-			out = append(out, s)
+			out = put(out, s)
 			continue
 		}
 		if s.from < from {
 			before := s
 			before.to = from
-			out = append(out, before)
+			out = put(out, before)
 		}
 		painted := segment{from, to, only(r.state), r.comment, tail, p.openEnd}
 		if p.openEnd && r.state == Open {
@@ -110,14 +110,27 @@ func (r *rule) paint(plan []segment, p part, tail bool) []segment {
 				painted.comment = s.comment
 			}
 		}
-		out = append(out, painted)
+		out = put(out, painted)
 		if to < s.to {
 			after := s
 			after.from = to
-			out = append(out, after)
+			out = put(out, after)
 		}
 	}
 	return out
+}
+
+// put appends a segment, or makes the last one longer when it says the same.
+func put(plan []segment, s segment) []segment {
+	if n := len(plan); n > 0 {
+		last := plan[n-1]
+		last.from, last.to = s.from, s.to
+		if last == s {
+			plan[n-1].to = s.to
+			return plan
+		}
+	}
+	return append(plan, s)
 }
 
 // union is what may hold when it is not known which of two plans does.
@@ -131,7 +144,7 @@ func union(a, b []segment) []segment {
 			s.comment = b[j].comment
 		}
 		s.tail, s.openEnd = s.tail && b[j].tail, s.openEnd && b[j].openEnd
-		out = append(out, s)
+		out = put(out, s)
 		at = s.to
 		if a[i].to == at {
 			i++
