@@ -162,6 +162,9 @@ func contains(list []string, s string) bool {
 
 // command is how this program was called, for the instructions of the first page.
 func command() string {
+	if strings.Contains(os.Args[0], string(filepath.Separator)+"go-build") && filepath.Ext(os.Args[0]) != ".test" {
+		return "go run ." // from the sources: there is no program yet to call by its name
+	}
 	name := filepath.Base(os.Args[0])
 	if name == "main" || name == "archipel" || filepath.Ext(name) == ".test" {
 		return "archipel"
@@ -255,21 +258,25 @@ func (s *Server) area(r *request, lang string) Bounds {
 	}
 	now := s.Index.Snapshot()
 	if b, ok, err := now.Core(r.filter); err == nil && ok {
-		return padded(b)
+		return s.padded(b)
 	}
 	if b := s.Site().Bounds; b != nil {
 		return *b
 	}
 	if b, ok, err := now.Core(geo.Filter{}); err == nil && ok {
-		return padded(b)
+		return s.padded(b)
 	}
 	return Bounds{West: -5.5, South: 41, East: 10, North: 51.5}
 }
 
 // padded leaves room for the markers at the edge, and keeps a single point from filling the map.
-func padded(b orb.Bound) Bounds {
+func (s *Server) padded(b orb.Bound) Bounds {
+	least := 0.02 // degrees: some streets
+	if s.Basemap.Info().MaxZoom < 13 {
+		least = 0.16 // a basemap without streets: the towns around tell where one is
+	}
 	w, h := b.Max[0]-b.Min[0], b.Max[1]-b.Min[1]
-	dx, dy := max(w*0.06, (0.02-w)/2), max(h*0.06, (0.02-h)/2)
+	dx, dy := max(w*0.06, (least-w)/2), max(h*0.06, (least-h)/2)
 	return Bounds{West: max(-180, b.Min[0]-dx), South: max(-85, b.Min[1]-dy), East: min(180, b.Max[0]+dx), North: min(85, b.Max[1]+dy)}
 }
 
@@ -317,7 +324,7 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 	v.Map = s.mapView(show)
 	v.Map.ImageURL = "/e/" + url.PathEscape(e.Slug) + "/map.png"
 	if len(e.Sites) > 0 {
-		v.Map.Bounds = padded(orb.MultiPoint(e.Sites).Bound())
+		v.Map.Bounds = s.padded(orb.MultiPoint(e.Sites).Bound())
 	}
 	v.Back = back(c)
 	if c.Query("fragment") == "1" {

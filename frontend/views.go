@@ -197,7 +197,18 @@ func joinNonEmpty(sep string, parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), sep)
 }
 
-func importExample(l *Localizer, command string) string {
+func importExample(l *Localizer, command, data string) string {
 	file := l.Text("first.file") + ".csv"
-	return command + " import -dry-run " + file + "\n" + command + ` import -source "` + l.Text("first.source") + `" -licence etalab-2.0 ` + file
+	return command + " import" + data + " -dry-run " + file + "\n" + command + " import" + data + ` -source "` + l.Text("first.source") + `" -licence etalab-2.0 ` + file
+}
+
+// dataFlag leads a command to the data that this server reads, where that is not where it looks by itself.
+func dataFlag(dir string) string {
+	switch {
+	case dir == "" || dir == "./data" || dir == "data":
+		return ""
+	case strings.ContainsAny(dir, " '\"$\\;&|<>()*?#~"):
+		return " -data '" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	}
+	return " -data " + dir
 }

@@ -161,8 +161,10 @@ class Live implements LiveMap {
       const element = spot.count > 1 ? this.cluster(spot) : this.entry(spot);
       this.pins.set(key, { element, spot, marker: this.put(spot.lon, spot.lat, element, 0) });
     }
+    // A pin beyond the edge would shift the map under its frame when it takes the focus.
+    const inView = this.map.getBounds().pad(-0.02);
     let stops = 0;
-    for (const { element } of this.pins.values()) element.tabIndex = ++stops > tabStops ? -1 : 0;
+    for (const { element, spot } of this.pins.values()) element.tabIndex = inView.contains([spot.lat, spot.lon]) && ++stops <= tabStops ? 0 : -1;
   }
 
   private entry(spot: Spot): HTMLElement {

@@ -26,6 +26,7 @@ class Island {
     history.replaceState({ ...history.state, inside: false }, "");
     document.addEventListener("click", (e) => this.click(e));
     addEventListener("popstate", () => void this.route());
+    document.addEventListener("keydown", (e) => this.escape(e));
     id<HTMLFormElement>("search")?.addEventListener("submit", (e) => this.submit(e));
     completeField(this.config, () => this.listURL, (s) => void this.choose(s));
     this.prepareLocate();
@@ -55,7 +56,7 @@ class Island {
       if (!entries.some((e) => e.isIntersecting && e.intersectionRect.height > 40)) return;
       look.disconnect();
       void this.startMap(false);
-    });
+    }, { threshold: [0, 0.1, 0.5] }); // hidden, it may still show a pixel
     look.observe(canvas);
   }
 
@@ -146,6 +147,13 @@ class Island {
         this.showList();
       }
     }
+  }
+
+  /** Escape leaves an entry for the list, as the link above it does. */
+  private escape(e: KeyboardEvent): void {
+    if (e.key !== "Escape" || e.defaultPrevented || e.isComposing || !this.browse?.hidden) return;
+    if ((e.target as Element).closest("input, textarea, select, [role=listbox], dialog")) return;
+    id("entry")?.querySelector<HTMLElement>("[data-back]")?.click();
   }
 
   private submit(e: SubmitEvent): void {
