@@ -138,6 +138,21 @@ func TestSlowQuery(t *testing.T) {
 	}
 }
 
+// TestSourceAway has the store fail while the server is well: what is indexed is found all the same.
+func TestSourceAway(t *testing.T) {
+	f := filled(t, nil)
+	f.log.Break(directory.ErrUnavailable)
+	f.server.Break(meilitest.Faults{Status: 503})
+	if _, err := f.index.Search(t.Context(), search.Query{}); !errors.Is(err, search.ErrUnavailable) {
+		t.Errorf("search: got %v, want %v", err, search.ErrUnavailable)
+	}
+	f.server.Break(meilitest.Faults{})
+	searchtest.WaitReady(t, f.index, 39)
+	if got := f.total(t, ""); got != 35 {
+		t.Errorf("found %d, want 35", got)
+	}
+}
+
 // TestServerAwayAtFirst opens the index before there is a server.
 func TestServerAwayAtFirst(t *testing.T) {
 	s := meilitest.New(t, "")

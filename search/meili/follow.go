@@ -102,7 +102,9 @@ func (x *Index) Consume(ctx context.Context, changes []directory.Change) error {
 		x.mu.Lock()
 		x.behind = true
 		x.mu.Unlock()
-		x.down(err)
+		if errors.Is(err, search.ErrUnavailable) || errors.Is(err, errLost) {
+			x.down(err)
+		}
 	}
 	return err
 }
@@ -313,6 +315,11 @@ func (x *Index) recover(ctx context.Context) error {
 	lost := err != nil
 	if x.opt.Source != nil {
 		head, err := x.opt.Source.Head(ctx)
+		if err != nil && !lost && x.ready.Load() {
+			x.opt.Log.Warn("the log cannot be read, searching what is indexed", "err", err)
+			x.answers()
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
@@ -345,14 +352,22 @@ func (x *Index) recover(ctx context.Context) error {
 		return fault(ctx, "stats", err)
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.entries = max(0, int(stats.NumberOfDocuments)-1)
+	x.mu.Unlock()
+	x.answers()
+	return nil
+}
+
+// answers notes that the server answers as it should.
+func (x *Index) answers() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.failure != nil {
 		x.opt.Log.Info("meilisearch answers again")
 	}
 	x.failure = nil
+	x.slow.Store(0)
 	x.ready.Store(true)
-	return nil
 }
 
 // resume writes what this process, or the one before it, could not write. Another process that shares the index may
