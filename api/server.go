@@ -48,6 +48,7 @@ type Server struct {
 	metrics *metrics
 	maps    *pictures
 	tiles   *lru[string, []byte]
+	packed  *lru[string, []byte] // built files as brotli, by name
 
 	meanings *lru[string, meant]
 	ready    atomic.Bool
@@ -68,7 +69,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), meanings: newLRU[string, meant](100)}
+	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,

@@ -10,6 +10,7 @@ import (
 	"archipel/geo/basemap"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // tileAddress reads z/x/y; what is not a tile number is not there.
@@ -141,6 +142,15 @@ func (s *Server) static(c *fiber.Ctx) error {
 	}
 	if a.Gzip != nil {
 		c.Vary(fiber.HeaderAcceptEncoding)
+		if c.Request().Header.HasAcceptEncoding("br") {
+			b, ok := s.packed.get(a.Name)
+			if !ok {
+				b = fasthttp.AppendBrotliBytesLevel(nil, a.Body, 9)
+				s.packed.put(a.Name, b)
+			}
+			c.Set(fiber.HeaderContentEncoding, "br")
+			return c.Send(b)
+		}
 		if c.Request().Header.HasAcceptEncoding("gzip") {
 			c.Set(fiber.HeaderContentEncoding, "gzip")
 			return c.Send(a.Gzip)

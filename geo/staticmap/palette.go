@@ -10,7 +10,7 @@ import (
 )
 
 // maxColours keeps the file small; words need some steps of grey, areas none.
-const maxColours = 48
+const maxColours = 32
 
 // writePNG writes an opaque picture with a palette. The colours to keep, as far as they
 // are in the picture and there is room, are in it exactly.
