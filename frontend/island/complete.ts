@@ -27,7 +27,6 @@ export function completeField(config: Config, here: () => string, choose: (s: Su
 class Combobox {
   private options: HTMLElement[] = [];
   private offers: Suggestion[] = [];
-  private shown = ""; // the text that the options are for
   private active = -1;
   private timer = 0;
   private asking: AbortController | null = null;
@@ -62,8 +61,7 @@ class Combobox {
   }
 
   private typed(after: number): void {
-    clearTimeout(this.timer);
-    this.asking?.abort();
+    this.stopAsking();
     this.activate(-1);
     if (this.text.length < 2) return this.close();
     this.timer = setTimeout(() => void this.ask(), after);
@@ -86,22 +84,24 @@ class Combobox {
   }
 
   private show(offers: Suggestion[], text: string): void {
-    this.shown = text;
+    this.popup.dataset.for = text;
     this.offers = [];
     this.options = [];
     this.active = -1;
     this.field.removeAttribute("aria-activedescendant");
-    for (const group of this.popup.querySelectorAll<HTMLElement>("[role=group]")) {
-      for (const old of group.querySelectorAll("[role=option]")) old.remove();
-      const mine = offers.filter((s) => s.type === group.dataset.type);
-      group.hidden = mine.length === 0;
-      for (const s of mine) {
-        const option = this.draw(s);
-        group.append(option);
-        this.options.push(option);
-        this.offers.push(s);
-      }
+    for (const old of this.popup.querySelectorAll("[role=option]")) old.remove();
+    for (const group of this.popup.querySelectorAll<HTMLElement>("[role=group]")) group.hidden = true;
+    for (const s of offers) {
+      const group = this.popup.querySelector<HTMLElement>(`[role=group][data-type="${s.type}"]`);
+      if (!group) continue;
+      if (group.hidden) this.popup.append(group); // in the order of the answer
+      group.hidden = false;
+      const option = this.draw(s);
+      group.append(option);
+      this.options.push(option);
+      this.offers.push(s);
     }
+    this.popup.scrollTop = 0;
     const n = this.offers.length;
     if (n > 0) this.reopen();
     else this.close();
@@ -152,10 +152,11 @@ class Combobox {
         if (e.altKey && !down) return this.close();
         if (!this.open) {
           if (this.text.length < 2) return;
-          if (this.shown !== this.text || last < 0) return this.typed(0);
+          if (this.popup.dataset.for !== this.text || last < 0) return this.typed(0);
           this.reopen();
           if (e.altKey) return;
         }
+        this.stopAsking(); // what is seen is what is chosen from
         if (down) this.activate(this.active < last ? this.active + 1 : 0);
         else this.activate(this.active > 0 ? this.active - 1 : last);
         return;
@@ -209,9 +210,13 @@ class Combobox {
 
   /** Closes, and lets no late answer open it again. */
   private leave(): void {
-    clearTimeout(this.timer);
-    this.asking?.abort();
+    this.stopAsking();
     this.close();
     this.status.textContent = "";
+  }
+
+  private stopAsking(): void {
+    clearTimeout(this.timer);
+    this.asking?.abort();
   }
 }
