@@ -66,12 +66,19 @@ func (a *asked) collected(ctx context.Context) (*search.Result, error) {
 	if to < len(docs) {
 		res.Next = token(q, to)
 	}
+	sample := page
 	if len(a.words) > 0 && len(page) > 0 {
-		if page, err = a.texts(ctx, page); err != nil {
+		if q.Highlight {
+			page, err = a.texts(ctx, page)
+			sample = page
+		} else {
+			sample, err = a.texts(ctx, page[:min(len(page), looked)])
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	a.fill(res, page)
+	a.fill(res, page, sample)
 	return res, nil
 }
 

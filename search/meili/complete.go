@@ -65,10 +65,12 @@ func (x *Index) Complete(ctx context.Context, c search.Completion) (*search.Comp
 	return out, nil
 }
 
+// looked is how many hits are looked at for the spelling of words.
+const looked = 20
+
 // corrections says, for each word that none of the first hits has, which of their words stands for it. Meilisearch
 // does not tell.
 func corrections(words []search.Word, skip []bool, docs []hit) []string {
-	const looked = 20
 	fixes := make([]string, len(words))
 	for i, w := range words {
 		if w.Stop || w.Typos == 0 || (skip != nil && skip[i]) {

@@ -305,3 +305,17 @@ func TestQuoting(t *testing.T) {
 		}
 	}
 }
+
+// TestNameAsTyped has a name that differs from another one by a small word.
+func TestNameAsTyped(t *testing.T) {
+	f := filled(t, nil)
+	searchtest.Consume(t, f.index, f.log.Put(entry("Atelier 9")))
+	for text, want := range map[string]string{"l'atelier du 9": "L'Atelier du 9", "atelier 9": "Atelier 9"} {
+		for _, limit := range []int{5, 500} {
+			res, err := f.index.Search(t.Context(), search.Query{Text: text, Lang: "fr", Limit: limit})
+			if err != nil || res.Total < 2 || res.Hits[0].ID != searchtest.ID(want) {
+				t.Errorf("search %q: got %+v, %v; want %q first", text, res, err, want)
+			}
+		}
+	}
+}

@@ -115,15 +115,24 @@ func (a *asked) direct(ctx context.Context) (res *search.Result, more bool, err 
 	text := a.text()
 	main := &meilisearch.SearchRequest{
 		IndexUID: a.x.opt.Index, Query: text, Filter: filter(q, allDims), HitsPerPage: &limit, Page: int64(a.offset/q.Limit + 1),
-		MatchingStrategy: meilisearch.All, Sort: order(q, len(a.words) > 0), AttributesToRetrieve: []string{"id", "sites"}, ShowRankingScore: true,
+		MatchingStrategy: meilisearch.All, Sort: order(q, len(a.words) > 0), AttributesToRetrieve: []string{"id", "sites", "name"}, ShowRankingScore: true,
 	}
-	if len(a.words) > 0 {
-		main.AttributesToRetrieve = shown
+	requests := []*meilisearch.SearchRequest{main}
+	spelt := -1 // the request whose hits tell how the words are spelt
+	switch {
+	case len(a.words) == 0:
+	case q.Highlight || q.Limit <= looked:
+		main.AttributesToRetrieve, spelt = shown, 0
+	default: // a long list of ids needs no texts
+		few := int64(looked)
+		spelt = len(requests)
+		requests = append(requests, &meilisearch.SearchRequest{
+			IndexUID: main.IndexUID, Query: text, Filter: main.Filter, HitsPerPage: &few, Page: 1, MatchingStrategy: meilisearch.All, AttributesToRetrieve: shown,
+		})
 	}
 	if hasArea(q) || q.Sort == search.Nearness {
 		main.Facets = append(main.Facets, "more")
 	}
-	requests := []*meilisearch.SearchRequest{main}
 	from := map[string]int{"kind": 0, "under": 0, "tagKeys": 0}
 	if q.Facets {
 		alone := func(attribute string, filtered bool, d dims) {
@@ -159,8 +168,28 @@ func (a *asked) direct(ctx context.Context) (res *search.Result, more bool, err 
 	if err != nil {
 		return nil, false, err
 	}
+	if a.offset == 0 && q.Sort == search.Relevance && len(a.words) > 0 {
+		// Meilisearch leaves small words aside: "Atelier 9" is as good for it as "L'atelier du 9", when that was typed.
+		typed := search.Key(q.Text)
+		slices.SortStableFunc(docs, func(a, b hit) int {
+			x, y := search.Key(a.Name) == typed, search.Key(b.Name) == typed
+			switch {
+			case x == y:
+				return 0
+			case x:
+				return -1
+			}
+			return 1
+		})
+	}
+	sample := docs
+	if spelt > 0 {
+		if sample, err = decode(answers[spelt].Hits); err != nil {
+			return nil, false, err
+		}
+	}
 	res = &search.Result{Total: int(answers[0].TotalHits)}
-	a.fill(res, docs)
+	a.fill(res, docs, sample)
 	if a.offset+len(docs) < res.Total && len(docs) > 0 {
 		res.Next = token(q, a.offset+len(docs))
 	}
@@ -239,12 +268,12 @@ func decode(hits meilisearch.Hits) ([]hit, error) {
 	return out, nil
 }
 
-// fill adds hits to a result, with what is shown of them.
-func (a *asked) fill(res *search.Result, docs []hit) {
+// fill adds hits to a result, with what is shown of them. The texts of sample tell how the words are spelt.
+func (a *asked) fill(res *search.Result, docs, sample []hit) {
 	res.Area, res.Measured = a.q.Middle()
 	var fixes []string
 	if len(a.words) > 0 {
-		fixes = corrections(a.words, a.skip, docs)
+		fixes = corrections(a.words, a.skip, sample)
 		if res.Spelling == "" {
 			res.Spelling = search.Respell(a.q.Text, a.words, fixes)
 		}

@@ -113,6 +113,9 @@ func testSpelling(t *testing.T, x search.Index) {
 		if err != nil {
 			t.Fatalf("search %q: %v", c.text, err)
 		}
+		if long, err := x.Search(context.Background(), search.Query{Text: c.text, Lang: "fr", Limit: search.MaxLimit}); err != nil || long.Spelling != res.Spelling || long.Total != res.Total {
+			t.Errorf("a long list for %q: got %+v, %v; want spelling %q and total %d", c.text, long, err, res.Spelling, res.Total)
+		}
 		if res.Spelling != c.spelling {
 			t.Errorf("spelling of %q: got %q, want %q", c.text, res.Spelling, c.spelling)
 		}
