@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -150,10 +151,8 @@ func (d *drawer) month(dates []geo.Date, a period) [][]frontend.AgendaCell {
 				if cell.Count > 0 {
 					cell.URL = frontend.AgendaURL(d.query, "day", cell.Day)
 				}
-				for _, date := range append(on.begins[:min(len(on.begins), agendaNames):agendaNames], on.going...) {
-					if len(cell.Names) == agendaNames {
-						break
-					}
+				on.cut(agendaNames, max(0, agendaNames-len(on.begins)))
+				for _, date := range slices.Concat(on.begins, on.going) {
 					_, slug, name := d.index.DateEntry(date)
 					cell.Names = append(cell.Names, frontend.AgendaName{Name: name, Slug: slug, Off: date.Off})
 				}

@@ -110,6 +110,8 @@ func (s *Server) routes() {
 	app.Get("/e/:slug/history", s.historyPage)
 	app.Get("/e/:slug/map.png", s.entryMap)
 	app.Get("/agenda", s.agenda)
+	app.Get("/embed", s.embed)
+	app.Get("/embed/new", s.embedNew)
 	app.Get("/id/:id", s.byID)
 	app.Get("/complete", s.complete)
 	app.Get("/about", s.aboutPage)

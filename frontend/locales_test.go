@@ -20,15 +20,20 @@ var families = map[string][]string{
 	"status":              {"cancelled", "postponed", "rescheduled", "movedOnline", "tentative", "closed", "ended"},
 	"dates":               {"today", "weekend", "week"},
 	"agenda_mode":         AgendaModes,
+	"embed_view":          EmbedViews,
+	"embed_theme":         EmbedThemes,
+	"embed_title":         EmbedViews,
 	"relation":            {"organises", "organisedBy", "hosts", "hostedBy", "memberOf", "members", "partOf", "parts", "sameAs"},
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
-	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here"},
+	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "too_short", "guessable"},
 	"map":                 {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
 	"notice": nil, "place": nil, // said by the server
+	"account": nil, "mail": nil, // said by package account
+	"role": {"member", "moderator", "admin"}, "scope": {"read", "write", "moderate"},
 	"complete": {"place", "category", "entry"},
 }
 

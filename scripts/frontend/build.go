@@ -33,6 +33,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"styles/map.css", "map.css"},
 		{"island/main.ts", "island.js"},
 		{"island/livemap.ts", "livemap.js"},
+		{"island/embed.ts", "embed.js"},
 	} {
 		body, packages, err := bundle(root, nodeModules, entry.from)
 		if err != nil {
