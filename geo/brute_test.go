@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 
 	"github.com/google/uuid"
 	"github.com/paulmach/orb"
@@ -18,6 +19,7 @@ var (
 	testCategories = []string{"amap", "fablab", "repair", "energy", "school", "bike", "garden", "coop"}
 	testTags       = []string{"Vélo", "zéro déchet", "solidaire", "bio", "low-tech"}
 	testTowns      = []string{"Saint-Étienne", "Firminy", "Roanne", "Évreux", ""}
+	testHours      = []string{"24/7", "Mo-Fr 09:00-12:00,14:00-18:00; PH off", "Mo-Sa 08:00-20:00; SH off", "Sa,Su,PH 22:00-04:00", "du lundi au vendredi", "18:00+"}
 	testWords      = []string{"Café", "L'Établi", "Fourmilière", "atelier", "Maison", "Œuvre", "jardin", "du", "Coin", "Ressourcerie"}
 	epoch          = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
@@ -70,6 +72,9 @@ func randomItem(r *rand.Rand, n int) Item {
 	for range pick(r, []int{0, 1, 1, 1, 1, 1, 2, 3}) {
 		it.Points = append(it.Points, fix(randomPoint(r)).point())
 	}
+	if r.IntN(2) == 0 {
+		it.Hours, it.Holidays = pick(r, testHours), pick(r, []hours.Holidays{hours.France, hours.AlsaceMoselle, nil})
+	}
 	if r.IntN(4) == 0 {
 		it.Origin = pick(r, []string{"isle.example", "other.example"})
 	}
@@ -82,6 +87,17 @@ func randomItem(r *rand.Rand, n int) Item {
 	}
 	return it
 }
+
+// parsedHours are those of testHours that are understood.
+var parsedHours = func() map[string]*hours.Hours {
+	m := map[string]*hours.Hours{}
+	for _, s := range testHours {
+		if h, err := hours.Parse(s); err == nil {
+			m[s] = h
+		}
+	}
+	return m
+}()
 
 // model is the index as a list that is walked through.
 type model map[directory.ID]Item
@@ -119,6 +135,9 @@ func randomFilter(r *rand.Rand, m model) (f Filter) {
 	}
 	if some() {
 		f.Words = pick(r, []string{"cafe", "ETABLI", "fourm", "oeuvre jardin", "saint etienne", "velo", "zero dechet", "evr", "x", "é"})
+	}
+	if some() {
+		f.OpenAt = epoch.Add(time.Duration(r.IntN(3000)) * 30 * time.Minute)
 	}
 	if some() {
 		f.From = epoch.Add(time.Duration(r.IntN(800)) * time.Hour)
@@ -202,6 +221,13 @@ func (f Filter) brute(it *Item, without string) (ok bool, points []orb.Point) {
 	}
 	for _, w := range strings.Fields(directory.Fold(f.Words)) {
 		if !strings.Contains(text, w) {
+			return false, nil
+		}
+	}
+	if !f.OpenAt.IsZero() {
+		if h := parsedHours[it.Hours]; h == nil {
+			return false, nil
+		} else if state, _ := h.With(it.Holidays).At(f.OpenAt); state != hours.Open {
 			return false, nil
 		}
 	}

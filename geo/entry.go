@@ -43,6 +43,9 @@ func itemOf(e *directory.Entry) Item {
 		ID: e.ID, Kind: e.Kind, Slug: e.Slug, Name: e.Name, Town: e.Town(), Categories: e.Categories, Tags: e.Tags,
 		Points: e.Sites, Approximate: e.Approximate, Updated: e.Updated, Origin: e.Origin,
 	}
+	if e.OpeningHours != "" {
+		it.Hours, it.Holidays = e.OpeningHours, e.Holidays()
+	}
 	if slices.ContainsFunc(it.Points, offMap) {
 		it.Points = slices.DeleteFunc(slices.Clone(it.Points), offMap)
 	}

@@ -39,6 +39,9 @@ type Filter struct {
 	From, To time.Time
 	// Current, unless zero, leaves out events whose dates are all over by then. What has no time stays.
 	Current time.Time
+	// OpenAt, unless zero, keeps what is open then for certain, on the clocks of its location, to the minute. What has no
+	// opening hours does not match.
+	OpenAt time.Time
 	// Only, when not nil, keeps the entries that it holds, such as the results of a search.
 	Only []directory.ID
 }
@@ -63,6 +66,7 @@ type query struct {
 	from, to int64
 	current  int64  // minTime: the past as well
 	only     bitset // rows, dead ones too
+	open     bitset // opening hours, by number; nil: any
 	near     *orb.Point
 	key      string // see Filter.key
 }
@@ -105,6 +109,9 @@ func (f *Filter) compile(s *Snapshot) (*query, error) {
 		q.current = f.Current.Unix()
 		q.key += fmt.Sprintf("u%d", s.seg.ended(q.current)) // the same for all moments between two ends
 	}
+	if !f.OpenAt.IsZero() {
+		q.open = s.hourly.at(f.openMinute())
+	}
 	if f.Only != nil {
 		q.only = newBitset(len(s.ids))
 		for _, i := range f.Only {
@@ -125,6 +132,9 @@ func (f *Filter) compile(s *Snapshot) (*query, error) {
 	}
 	return q, nil
 }
+
+// openMinute is OpenAt without seconds.
+func (f *Filter) openMinute() time.Time { return f.OpenAt.Truncate(time.Minute) }
 
 func sortedCopy(list []string) []string {
 	list = slices.Clone(list)
@@ -155,7 +165,7 @@ func (n *names) set(list []string) []bool {
 func (q *query) plain() bool { return q.area == nil && q.attributesPlain() }
 
 func (q *query) attributesPlain() bool {
-	return q.kinds == nil && q.cats == nil && q.tags == nil && q.origins == nil && len(q.words) == 0 && !q.timed && q.current == minTime && q.only == nil
+	return q.kinds == nil && q.cats == nil && q.tags == nil && q.origins == nil && len(q.words) == 0 && !q.timed && q.current == minTime && q.only == nil && q.open == nil
 }
 
 // matches reports whether a row, dead or alive, has what the filter asks for, wherever it is.
@@ -169,6 +179,9 @@ func (q *query) matches(r uint32) bool {
 // matchesRest leaves out the kinds, categories and tags.
 func (q *query) matchesRest(r uint32) bool {
 	if q.only != nil && !q.only.has(r) {
+		return false
+	}
+	if q.open != nil && !q.open.has(q.s.hours[r]) {
 		return false
 	}
 	if q.origins != nil && !q.origins[q.s.info[r].origin] {
@@ -288,6 +301,9 @@ func (f *Filter) key() string {
 	}
 	if !f.From.IsZero() || !f.To.IsZero() {
 		fmt.Fprintf(&b, "t%d,%d", f.From.Unix(), f.To.Unix())
+	}
+	if !f.OpenAt.IsZero() {
+		fmt.Fprintf(&b, "h%d,%q", f.openMinute().Unix(), f.OpenAt.Location())
 	}
 	if f.Only != nil {
 		var lo, hi uint64

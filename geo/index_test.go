@@ -170,6 +170,12 @@ func TestETag(t *testing.T) {
 	if x.ETag(1, 0, 0, Filter{Categories: []string{"b", "a"}}) != x.ETag(1, 0, 0, Filter{Categories: []string{"a", "b"}}) {
 		t.Error("the order of categories makes another tag")
 	}
+	note("open", x.ETag(1, 0, 0, Filter{OpenAt: epoch}))
+	note("open a minute later", x.ETag(1, 0, 0, Filter{OpenAt: epoch.Add(time.Minute)}))
+	note("open elsewhere", x.ETag(1, 0, 0, Filter{OpenAt: epoch.In(time.FixedZone("elsewhere", 3600))}))
+	if x.ETag(1, 0, 0, Filter{OpenAt: epoch}) != x.ETag(1, 0, 0, Filter{OpenAt: epoch.Add(59 * time.Second)}) {
+		t.Error("tags differ within a minute")
+	}
 	note("none", x.ETag(1, 0, 0, Filter{Only: []directory.ID{}}))
 	note("before it ends", x.ETag(1, 0, 0, Filter{Current: epoch.Add(30 * time.Minute)}))
 	if x.ETag(1, 0, 0, Filter{Current: epoch}) != x.ETag(1, 0, 0, Filter{Current: epoch.Add(30 * time.Minute)}) {

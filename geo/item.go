@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 
 	"github.com/google/uuid"
 	"github.com/paulmach/orb"
@@ -25,6 +26,8 @@ type Item struct {
 	Points      []orb.Point      // sites as [longitude, latitude] in degrees; none when the entry has no position
 	Approximate bool             // the position is known at town level only
 	Times       []directory.Span // of an event: its dates, ascending; an End that is not after Start means the instant
+	Hours       string           // opening hours as OpenStreetMap writes them; what package hours does not understand is never open
+	Holidays    hours.Holidays   // where it is; nil when they are not known
 	Updated     time.Time
 	Origin      string // host of the instance it belongs to; empty when ours
 }

@@ -9,6 +9,7 @@ func (t *table) grow(n int) {
 	t.info = slices.Grow(t.info, n)
 	t.dead = slices.Grow(t.dead, n)
 	t.grams = slices.Grow(t.grams, n)
+	t.hours = slices.Grow(t.hours, n)
 	t.lists = slices.Grow(t.lists, n)
 	t.tagAt = slices.Grow(t.tagAt, n)
 	t.ptAt = slices.Grow(t.ptAt, n)
@@ -42,6 +43,7 @@ func (s *Snapshot) pack(sorted []keyed) {
 	t := newTable()
 	t.seed = old.seed
 	t.kinds, t.categories, t.tagNames, t.origins = old.kinds, old.categories, old.tagNames, old.origins
+	t.hourly = old.hourly
 	t.grow(s.alive)
 	t.text = make([]byte, 0, len(old.text)/max(len(old.ids), 1)*s.alive)
 	moved := make([]uint32, len(old.pts))
@@ -57,6 +59,7 @@ func (s *Snapshot) pack(sorted []keyed) {
 		t.info = append(t.info, in)
 		t.dead = append(t.dead, 0)
 		t.grams = append(t.grams, old.grams[r])
+		t.hours = append(t.hours, old.hours[r])
 		t.cats = append(t.cats, old.rowCats(r)...)
 		t.lists = append(t.lists, uint32(len(t.cats)))
 		t.tags = append(t.tags, old.rowTags(r)...)

@@ -35,12 +35,14 @@ type table struct {
 	ptRow []uint32
 	spnAt []uint32
 	spans []span
-	text  []byte // slug, name, and words: the folded name, tags and town
+	hours []uint32 // number of the opening hours
+	text  []byte   // slug, name, and words: the folded name, tags and town
 
 	slots []uint32 // open hash table of every row by id; atomic
 	seed  maphash.Seed
 
 	kinds, categories, tagNames, origins names
+	hourly                               hourly
 }
 
 // info is the part of a row that filters seldom look at.
@@ -105,6 +107,7 @@ func newTable() table {
 		n.ids = map[string]uint32{}
 	}
 	t.origins.id("") // ours is number 0
+	t.hourly = newHourly()
 	t.slots = make([]uint32, 64)
 	return t
 }
@@ -163,6 +166,9 @@ func prepare(it *Item, buf []byte) (p prepared, after []byte) {
 		h = sumInt(sumInt(h, uint64(s.Start.Unix())), uint64(s.End.Unix()))
 		h = sumString(h, string(s.State))
 	}
+	if it.Hours != "" {
+		h = sumInt(sumString(h, it.Hours), sumHolidays(it.Holidays))
+	}
 	h = sumInt(h, uint64(it.Updated.Unix()))
 	if it.Approximate {
 		h = sumInt(h, 1)
@@ -205,6 +211,7 @@ func (t *table) add(it *Item, p *prepared) (older uint32, found bool) {
 	t.info = append(t.info, in)
 	t.dead = append(t.dead, 0)
 	t.grams = append(t.grams, p.grams)
+	t.hours = append(t.hours, t.hourly.id(it))
 	t.cats = appendUnique(t.cats, int(t.lists[row]), it.Categories, &t.categories)
 	t.lists = append(t.lists, uint32(len(t.cats)))
 	t.tags = appendUnique(t.tags, int(t.tagAt[row]), it.Tags, &t.tagNames)

@@ -64,7 +64,7 @@ func (s *Snapshot) forTile(f *Filter) (*query, *segment, error) {
 
 func (f *Filter) empty() bool {
 	return f.BBox == nil && f.Near == nil && f.Radius == 0 && f.Zone == nil && len(f.Kinds) == 0 && len(f.Categories) == 0 &&
-		len(f.Tags) == 0 && len(f.Origins) == 0 && f.Words == "" && f.From.IsZero() && f.To.IsZero() && f.Current.IsZero() && f.Only == nil
+		len(f.Tags) == 0 && len(f.Origins) == 0 && f.Words == "" && f.From.IsZero() && f.To.IsZero() && f.Current.IsZero() && f.OpenAt.IsZero() && f.Only == nil
 }
 
 // scratch is memory that tiles use again.
