@@ -115,7 +115,7 @@ func (a *asked) direct(ctx context.Context) (res *search.Result, more bool, err 
 	text := a.text()
 	main := &meilisearch.SearchRequest{
 		IndexUID: a.x.opt.Index, Query: text, Filter: filter(q, allDims), HitsPerPage: &limit, Page: int64(a.offset/q.Limit + 1),
-		MatchingStrategy: meilisearch.All, Sort: order(q, len(a.words) > 0), AttributesToRetrieve: []string{"id", "sites"}, ShowRankingScore: true,
+		MatchingStrategy: meilisearch.All, Sort: order(q, len(a.words) > 0), AttributesToRetrieve: []string{"id", "sites", "name"}, ShowRankingScore: true,
 	}
 	requests := []*meilisearch.SearchRequest{main}
 	spelt := -1 // the request whose hits tell how the words are spelt
@@ -167,6 +167,20 @@ func (a *asked) direct(ctx context.Context) (res *search.Result, more bool, err 
 	docs, err := decode(answers[0].Hits)
 	if err != nil {
 		return nil, false, err
+	}
+	if a.offset == 0 && q.Sort == search.Relevance && len(a.words) > 0 {
+		// Meilisearch leaves small words aside: "Atelier 9" is as good for it as "L'atelier du 9", when that was typed.
+		typed := search.Key(q.Text)
+		slices.SortStableFunc(docs, func(a, b hit) int {
+			x, y := search.Key(a.Name) == typed, search.Key(b.Name) == typed
+			switch {
+			case x == y:
+				return 0
+			case x:
+				return -1
+			}
+			return 1
+		})
 	}
 	sample := docs
 	if spelt > 0 {
