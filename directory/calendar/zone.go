@@ -32,8 +32,11 @@ func turns(loc *time.Location) []turn {
 		}
 		_, from := next.Add(-time.Second).In(loc).Zone()
 		name, to := next.In(loc).Zone()
-		out = append(out, turn{next.UTC().Add(time.Duration(from) * time.Second), from, to, name, next.In(loc).IsDST()})
 		at = next
+		if before, _ := next.Add(-time.Second).In(loc).Zone(); from == to && before == name {
+			continue // where the tables of the zone end, nothing changes
+		}
+		out = append(out, turn{next.UTC().Add(time.Duration(from) * time.Second), from, to, name, next.In(loc).IsDST()})
 	}
 }
 
