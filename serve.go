@@ -113,7 +113,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	server, err := api.New(api.Options{
 		Accounts:  accounts,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
-		Search: finder, Places: places, Parts: parts,
+		Search: finder, Places: places, Locator: locator, Parts: parts,
 		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
@@ -127,6 +127,11 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
 	wg.Go(func() { mailer.Run(running) })
+	wg.Go(func() {
+		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
+			log.Error("a deleted account is not erased yet", "err", err)
+		}
+	})
 	wg.Go(func() { watchReindex(running, store, finder, log) })
 
 	where, _ := filepath.Abs(c["data"])
@@ -138,6 +143,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		address = "http://" + reachable(ln.Addr())
 	}
 	fmt.Fprintf(env.stdout, "Archipel listens on %s\nIts data is in %s\n", address, where)
+	if err := welcome(ctx, env, accounts); err != nil {
+		return err
+	}
 	server.SetReady(true)
 	return server.Serve(ctx, ln, stopWithin)
 }
@@ -209,8 +217,7 @@ func fillDemo(ctx context.Context, d *directory.Directory, log *slog.Logger) err
 
 func demoSite() api.Site {
 	site := api.DefaultSite()
-	site.Name, site.Territory, site.Demo = "Archipel de démonstration", "la Loire et Saint-Étienne", true
-	site.Tagline = "Une région inventée, pour essayer : ni les lieux ni les personnes n'existent."
+	site.Name, site.Territory, site.Demo = "Archipel Loire", "la Loire et Saint-Étienne", true
 	return site
 }
 

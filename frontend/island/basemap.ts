@@ -120,7 +120,7 @@ function labels(c: Colours, lang: string): LabelRule[] {
     dataLayer: "places",
     symbolizer: new GroupSymbolizer([
       new CircleSymbolizer({ radius: 2, fill: c.label, stroke: c.halo, width: 1.5 }),
-      new OffsetTextSymbolizer({ ...text, fill: c.label, fontWeight: weight, fontSize: size, offsetX: 7, offsetY: 4.5, maxLineChars: 40 } as ConstructorParameters<typeof OffsetTextSymbolizer>[0]),
+      new OffsetTextSymbolizer({ ...text, fill: c.label, fontWeight: weight, fontSize: size, offsetX: 16, offsetY: 4.5, maxLineChars: 40 } as ConstructorParameters<typeof OffsetTextSymbolizer>[0]),
     ]),
     filter: (z, f) => kind(f) !== "country" && kind(f) !== "region" && rank(f) >= min && rank(f) < below && Number(f.props.min_zoom ?? 0) < z,
     sort: first,
