@@ -53,6 +53,7 @@ func commands() []command {
 		{"backup", "FILE", "write everything, log included, to one file", backup},
 		{"restore", "FILE", "rebuild an empty directory from a backup", restore},
 		{"site", "[KEY=VALUE ...]", "show or change the name, territory and texts of the directory", siteCommand},
+		{"account", "VERB", "create, list, role, link or delete accounts (-mail, -role, -name)", accountCommand},
 		{"reindex", "", "build the search index anew; searching goes on meanwhile", reindex},
 		{"geocode", "", "find positions for entries that have an address and none", geocodeCommand},
 		{"health", "", "ask a running server whether it is ready", health},

@@ -27,13 +27,16 @@ var families = map[string][]string{
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
-	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "too_short", "guessable"},
+	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "too_short", "guessable", "wrong_password"},
 	"map":                 {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
-	"notice": nil, "place": nil, // said by the server
+	"notice": nil, "hours": nil, "place": nil, // said by the server
 	"account": nil, "mail": nil, // said by package account
 	"role": {"member", "moderator", "admin"}, "scope": {"read", "write", "moderate"},
+	"posting_kind": kinds, "own_status": {"draft", "pending", "published", "hidden"},
+	"same":    {"register", "website", "mail", "phone", "name"},
+	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
 }
 

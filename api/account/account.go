@@ -44,6 +44,7 @@ type Account struct {
 	Epoch    int64     `json:"epoch"`              // raised to end every session and link at once
 	Trusted  bool      `json:"trusted,omitempty"`  // publishes without waiting for moderation
 	Blocked  bool      `json:"blocked,omitempty"`  // may not sign in
+	Leaving  bool      `json:"leaving,omitempty"`  // is being deleted
 	Wards    []Ward    `json:"wards,omitempty"`    // parts of the directory that a member moderates
 	Created  time.Time `json:"created"`
 	Seen     time.Time `json:"seen,omitzero"` // signed in last
@@ -74,7 +75,7 @@ const (
 // SignUps lists the ways to sign up.
 var SignUps = []SignUp{SignUpOpen, SignUpInvitation, SignUpClosed}
 
-// Options are the parts of a [Service]. Store, Mailer and Site are required.
+// Options are the parts of a [Service]; one service per mailer. Store, Mailer and Site are required.
 type Options struct {
 	Store     directory.Store
 	Mailer    *Mailer
@@ -125,7 +126,9 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Options: o, proxies: trusted, limits: newLimiter(o.Now), password: newHasher()}, nil
+	s := &Service{Options: o, proxies: trusted, limits: newLimiter(o.Now), password: newHasher()}
+	o.Mailer.link = s.fillLink
+	return s, nil
 }
 
 // load reads a record into v and returns its revision, 0 when absent.

@@ -48,6 +48,9 @@ type Message struct {
 	// Subject, Text and HTML replace what a template says; HTML is put into the frame of every mail as it is.
 	Subject, Text, HTML string
 
+	// ask is a link that is made when the mail is sent: its life begins then, and the outbox holds no secret.
+	ask *link
+
 	// Unsubscribe is an absolute URL that takes a POST (RFC 8058): it becomes List-Unsubscribe.
 	Unsubscribe string
 }
@@ -86,6 +89,10 @@ type MailerOptions struct {
 type Mailer struct {
 	MailerOptions
 	wake chan struct{}
+
+	// link makes the link that a message asks for and puts it into the message, or reports that there is nothing to
+	// send. It belongs to the [Service].
+	link func(ctx context.Context, msg *Message, ask link) (send bool, err error)
 }
 
 // NewMailer makes a mailer; [Mailer.Run] drives it.
@@ -96,7 +103,7 @@ func NewMailer(o MailerOptions) *Mailer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Mailer{o, make(chan struct{}, 1)}
+	return &Mailer{MailerOptions: o, wake: make(chan struct{}, 1)}
 }
 
 // Configured reports whether mails reach people, rather than a folder.
@@ -105,6 +112,7 @@ func (m *Mailer) Configured() bool { return m.Transport.Real() }
 // waiting is a message of the outbox.
 type waiting struct {
 	Message Message   `json:"message"`
+	Ask     *link     `json:"ask,omitempty"`
 	Since   time.Time `json:"since"`
 	Tries   int       `json:"tries,omitempty"`
 	Next    time.Time `json:"next,omitzero"`   // not before
@@ -118,7 +126,7 @@ func outboxKey(key string) string {
 
 // Send takes a message: when it returns nil the mail will be sent, once.
 func (m *Mailer) Send(ctx context.Context, msg Message) error {
-	if msg.Key == "" || (msg.To == "") == (msg.Account == "") || msg.Template == "" && (msg.Subject == "" || msg.Text == "") {
+	if msg.Key == "" || (msg.To == "") == (msg.Account == "") || msg.ask == nil && msg.Template == "" && (msg.Subject == "" || msg.Text == "") {
 		return fmt.Errorf("mail %q: it needs a key, one recipient and words", msg.Template)
 	}
 	if msg.To != "" {
@@ -138,7 +146,7 @@ func (m *Mailer) Send(ctx context.Context, msg Message) error {
 	if err != nil || done.Rev > 0 {
 		return err
 	}
-	err = save(ctx, m.Store, kindOutbox, key, waiting{Message: msg, Since: m.Now().UTC()}, 0, time.Time{})
+	err = save(ctx, m.Store, kindOutbox, key, waiting{Message: msg, Ask: msg.ask, Since: m.Now().UTC()}, 0, time.Time{})
 	if err != nil && !errors.Is(err, directory.ErrStale) { // stale: it waits already
 		return fmt.Errorf("mail: %w", err)
 	}
@@ -209,8 +217,15 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 		}
 		return err
 	}
-	mail, err := m.compose(ctx, &w.Message, r.Key, w.Since)
-	if err == nil {
+	send, msg := true, w.Message
+	if w.Ask != nil {
+		send, err = m.link(ctx, &msg, *w.Ask)
+	}
+	var mail *Mail
+	if err == nil && send {
+		mail, err = m.compose(ctx, &msg, r.Key, w.Since)
+	}
+	if err == nil && send {
 		err = m.Transport.Deliver(ctx, mail)
 	}
 	if ctx.Err() != nil && err != nil {
