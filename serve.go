@@ -113,7 +113,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	server, err := api.New(api.Options{
 		Accounts:  accounts,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
-		Search: finder, Places: places, Locator: locator, Parts: parts,
+		Search: finder, Places: places, Parts: parts,
 		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
@@ -127,11 +127,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
 	wg.Go(func() { mailer.Run(running) })
-	wg.Go(func() {
-		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
-			log.Error("a deleted account is not erased yet", "err", err)
-		}
-	})
 	wg.Go(func() { watchReindex(running, store, finder, log) })
 
 	where, _ := filepath.Abs(c["data"])
@@ -143,9 +138,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		address = "http://" + reachable(ln.Addr())
 	}
 	fmt.Fprintf(env.stdout, "Archipel listens on %s\nIts data is in %s\n", address, where)
-	if err := welcome(ctx, env, accounts); err != nil {
-		return err
-	}
 	server.SetReady(true)
 	return server.Serve(ctx, ln, stopWithin)
 }
