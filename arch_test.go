@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"search":                {"directory", "search"},
 	"federation":            {"directory", "federation"},
 	"frontend":              {},
-	"api":                   {"directory", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "api"},
+	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "api"},
 	"scripts":               {"directory", "geo", "search", "frontend", "federation", "scripts"},
 }
 

@@ -68,6 +68,7 @@ func (s *Server) parseAgenda(v url.Values) (request, period, error) {
 	}
 	r.filter.Kinds, r.query.Kinds = []directory.Kind{directory.Event}, nil
 	r.query.View, r.query.Sort, r.query.After, r.query.OpenAt = "", "", "", ""
+	r.filter.OpenAt = time.Time{}
 	from, to := r.filter.From, r.filter.To
 	r.filter.From, r.filter.To, r.filter.Current = time.Time{}, time.Time{}, time.Time{}
 	switch words := r.query.Datetime; words {

@@ -48,7 +48,7 @@ type link struct {
 }
 
 // known are the parameters of the items resource; any other is refused (OGC API Features 1.0, requirement 8).
-var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "sort", "after", "limit", "lang", "f"}
+var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "open_at", "sort", "after", "limit", "lang", "f"}
 
 const crs84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 

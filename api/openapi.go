@@ -42,6 +42,7 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 		"bbox": param("bbox", "query", "west,south,east,north in degrees (WGS 84); west may exceed east, across the antimeridian.",
 			m{"type": "array", "minItems": 4, "maxItems": 6, "items": m{"type": "number"}}, m{"style": "form", "explode": false}),
 		"datetime": param("datetime", "query", "An RFC 3339 time or date, an interval START/END open with .., or now, today, weekend, week, month. Only what takes place then.", text, nil),
+		"open_at":  param("open_at", "query", "now, or an RFC 3339 time: only what is certainly open then, by its opening hours.", text, m{"example": "now"}),
 		"sort":     param("sort", "query", "Order of the results.", m{"type": "string", "enum": []string{"name", "updated", "distance", "start"}}, nil),
 		"limit":    param("limit", "query", "Entries per page; more are cut to the maximum.", m{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": defaultLimit}, nil),
 		"after":    param("after", "query", "Where the next page begins; follow the link rel=next instead of making it.", text, nil),
@@ -66,7 +67,7 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 		return r
 	}
 	collectionID := param("collectionId", "path", "Collection.", m{"type": "string", "enum": ids}, nil)
-	filters := use("q", "kind", "category", "tag", "near", "radius", "bbox", "datetime", "sort", "limit", "after", "lang")
+	filters := use("q", "kind", "category", "tag", "near", "radius", "bbox", "datetime", "open_at", "sort", "limit", "after", "lang")
 	object := m{"type": "object"}
 	doc := m{
 		"openapi": "3.0.3",

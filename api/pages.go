@@ -99,6 +99,9 @@ func (s *Server) home(c *fiber.Ctx) error {
 		return err
 	}
 	v.Categories = s.categoryChips(&r, facets, show)
+	if v.OpenNow, err = s.openNow(&r); err != nil {
+		return err
+	}
 	for _, kind := range directory.Kinds {
 		v.Kinds = append(v.Kinds, frontend.Chip{
 			Category: frontend.Category{ID: string(kind)}, Count: open(facets.Kinds, string(kind)), Selected: contains(r.query.Kinds, string(kind)),

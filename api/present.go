@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 	"archipel/frontend"
 	"archipel/geo/geocode"
 
@@ -106,13 +107,16 @@ func eventWord(s directory.EventState) string {
 	return string(s)
 }
 
-func (p presenter) alive(e *directory.Entry) frontend.Alive {
+func (p presenter) alive(e *directory.Entry, h *hours.Hours) frontend.Alive {
 	a := frontend.Alive{Checked: inZone(e.Checked, p.zone)}
 	seen := e.Checked
 	if seen.IsZero() {
 		seen = e.Updated
 	}
 	a.Stale = e.Kind != directory.Event && p.now.Sub(seen) > freshFor
+	if e.Event == nil {
+		p.open(h, &a)
+	}
 	if v := e.Event; v != nil {
 		if span, ok := v.Next(p.now, p.zone); ok {
 			a.Next = p.occurrence(e, span)
@@ -148,7 +152,7 @@ func (p presenter) card(e *directory.Entry, distance float64) frontend.Card {
 	name, summary, _, _ := p.texts(e)
 	c := frontend.Card{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Town: e.Town(), Distance: distance,
-		Summary: summary, Position: position(e), Origin: e.Origin, Alive: p.alive(e), Fictitious: p.demo, PrintHours: e.OpeningHours,
+		Summary: summary, Position: position(e), Origin: e.Origin, Alive: p.alive(e, e.Hours()), Fictitious: p.demo, PrintHours: e.OpeningHours,
 	}
 	if a := e.Address; a != nil {
 		c.PrintLine = join(", ", a.Street, join(" ", a.PostalCode, a.Locality))
@@ -184,9 +188,10 @@ func (p presenter) cards(entries []directory.Entry, distance map[directory.ID]fl
 // entry is everything that a page tells of an entry.
 func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.EntryView, error) {
 	name, summary, description, lang := p.texts(e)
+	h := e.Hours()
 	v := frontend.EntryView{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Tags: e.Tags, Town: e.Town(),
-		Summary: summary, DescriptionHTML: renderMarkdown(description), Position: position(e), Alive: p.alive(e),
+		Summary: summary, DescriptionHTML: renderMarkdown(description), Position: position(e), Alive: p.alive(e, h),
 		Created: inZone(e.Created, p.zone), Updated: inZone(e.Updated, p.zone), Version: int64(e.Version), Fictitious: p.demo,
 		SchemaType: p.s.Taxonomy.SchemaType(e.MainCategory(), e.Kind),
 	}
@@ -216,9 +221,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	for _, l := range e.Links {
 		v.Links = append(v.Links, frontend.Link{Rel: l.Rel, Label: l.Title, URL: l.URL})
 	}
-	if e.OpeningHours != "" {
-		v.Hours = &frontend.Hours{Raw: e.OpeningHours}
-	}
+	v.Hours = p.hours(e, h)
 	for _, m := range e.Images {
 		if !strings.HasPrefix(m.URL, "/") {
 			// A picture elsewhere would tell a third party who reads this page: it is offered as a link.
@@ -271,7 +274,7 @@ func (p presenter) event(e *directory.Entry) *frontend.EventView {
 	if v == nil {
 		return nil
 	}
-	a := p.alive(e)
+	a := p.alive(e, nil)
 	out := &frontend.EventView{OnlineURL: v.AttendanceURL, RegisterURL: v.RegisterURL, Price: v.Price}
 	if a.Next != nil {
 		out.Occurrence = *a.Next

@@ -121,6 +121,7 @@ func (s *Server) parseValues(v url.Values) (request, error) {
 		}
 	}
 	f.From, f.To = p.interval("datetime", s.Now(), s.zone())
+	f.OpenAt = p.moment("open_at", s.Now(), s.zone())
 	if r.query.Datetime == "" {
 		f.Current = s.Now().Truncate(time.Minute) // so that tiles of one minute are the same
 	}

@@ -163,6 +163,7 @@ type HomeView struct {
 	Directory  int               // all published entries; 0 shows the first-run page
 	Categories []Chip            // top level, in the order of the taxonomy
 	Kinds      []Chip            // ID is the kind; labels are made here
+	OpenNow    Chip              // how many of these are open now; ID and Label are not used
 	Next       string            // value of "after" for the next page; empty on the last
 	Sorts      []string          // accepted values of "sort", in order; nil means {"name", "updated"} and "distance" with a point
 	Labels     map[string]string // label of a category, tag or zone id in the query that is not in Categories
