@@ -113,7 +113,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	server, err := api.New(api.Options{
 		Accounts:  accounts,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
-		Search: finder, Places: places, Parts: parts,
+		Search: finder, Places: places, Locator: locator, Parts: parts,
 		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {

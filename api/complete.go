@@ -97,7 +97,7 @@ func (s *Server) likely(r *request, typed, lang string) (here, elsewhere, guesse
 			box = orb.Bound{Min: orb.Point{p.Box[0], p.Box[1]}, Max: orb.Point{p.Box[2], p.Box[3]}}
 		}
 		return len(known) == 0 || slices.ContainsFunc(known, func(b orb.Bound) bool {
-			return b.Pad(max(0.5, (b.Max[1]-b.Min[1])/2)).Intersects(box)
+			return b.Pad(min(1, max(0.5, (b.Max[1]-b.Min[1])/2))).Intersects(box)
 		})
 	}
 	for _, p := range s.placesFor(typed, lang, r, 3*somePlaces) {

@@ -70,7 +70,9 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if r.query.Q != "" && !r.away && s.Search != nil {
 		v.Sorts = append([]string{"relevance"}, v.Sorts...)
 	}
-	v.Notices = append(v.Notices, s.wordNotices(c, &r, p.Lang)...)
+	exact := r
+	exact.spelling = "" // told with a link
+	v.Notices = append(v.Notices, s.wordNotices(c, &exact, p.Lang)...)
 	if z, ok := s.zoneOf(&r, p.Lang); ok {
 		v.Labels[string(z.Code)] = z.Label
 	}
@@ -79,21 +81,10 @@ func (s *Server) home(c *fiber.Ctx) error {
 		return err
 	}
 	v.Cards = show.cards(found.entries, found.distance)
+	s.mark(v.Cards, found.entries, &r, show)
 	v.Total, v.Next = found.matched, found.next
-	if r.query.BBox != nil || r.query.Near != nil || r.query.Zone != "" {
-		wide := r.filter
-		wide.BBox, wide.Radius, wide.Zone = nil, 0, nil
-		all, err := s.Index.Select(wide, geo.Page{Limit: 1})
-		if err != nil {
-			return err
-		}
-		v.Everywhere = all.Matched
-		if v.Total == 0 && v.Everywhere > 0 {
-			if v.Nearest, err = s.nearest(c, &r, show); err != nil {
-				return err
-			}
-		}
-	}
+	v.Found = s.offerPlaces(c, &r, found.matched, p.Lang)
+	v.Found.Corrected = correctedWords(&r)
 	facets, err := s.Index.Facets(r.filter, s.parentOf)
 	if err != nil {
 		return err
@@ -109,6 +100,11 @@ func (s *Server) home(c *fiber.Ctx) error {
 	}
 	for _, id := range r.query.Categories {
 		v.Labels[id] = s.Taxonomy.Label(id, p.Lang)
+	}
+	if v.Total == 0 {
+		if err := s.helpEmpty(c, &r, &v, show); err != nil {
+			return err
+		}
 	}
 	v.Map = s.listMapView(&r, show)
 	if c.Query("fragment") == "1" {
@@ -173,22 +169,6 @@ func command() string {
 		return "archipel"
 	}
 	return name
-}
-
-// nearest are the closest matches when the area has none.
-func (s *Server) nearest(c *fiber.Ctx, r *request, show presenter) ([]frontend.Card, error) {
-	around := *r
-	around.limit, around.after, around.sort = 5, "", "distance"
-	around.filter.Near = r.middle()
-	around.filter.BBox, around.filter.Radius, around.filter.Zone = nil, 0, nil
-	if around.filter.Near == nil {
-		around.sort = "name"
-	}
-	found, err := s.find(c, &around)
-	if err != nil {
-		return nil, err
-	}
-	return show.cards(found.entries, found.distance), nil
 }
 
 // parentOf is the category above one, or empty.

@@ -21,7 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Search, Places, Parts, Accounts, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -31,6 +31,7 @@ type Options struct {
 	Basemap   *basemap.Stack
 	Search    search.Index       // finds by words and zones; nil: plain words only
 	Places    *geocode.Gazetteer // towns and territories; nil: none are known
+	Locator   *geocode.Locator   // addresses, when they are submitted; nil: none are known
 	Parts     []Health           // what may be away without stopping the directory
 	Accounts  *account.Service   // nil: nobody can sign in
 	Site      func() Site

@@ -59,13 +59,13 @@ func withParam(u, key, value string) string {
 }
 
 // activeFilter is something that narrows the list, and the list without it.
-type activeFilter struct{ Label, URL string }
+type activeFilter struct{ Label, URL, key, value string }
 
 func activeFilters(l *Localizer, v HomeView) []activeFilter {
 	var out []activeFilter
 	q := v.Query
 	add := func(key, value, label string) {
-		out = append(out, activeFilter{label, q.Without(key, value).URL("/")})
+		out = append(out, activeFilter{label, q.Without(key, value).URL("/"), key, value})
 	}
 	if q.Q != "" {
 		add("q", "", l.Text("filter.words", "Words", shorten(q.Q, 60)))

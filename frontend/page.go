@@ -169,6 +169,7 @@ type HomeView struct {
 	Labels     map[string]string // label of a category, tag or zone id in the query that is not in Categories
 	Nearest    []Card            // for an empty list: the nearest matches outside the area
 	Suggestion string            // for an empty list: a corrected spelling of Query.Q
+	Found      Found             // what a search says beside its entries
 	Notices    []string          // said above the list, in the page's language
 	Map        MapView
 	Command    string // how this program is called, for the first-run page: "archipel"

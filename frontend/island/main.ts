@@ -162,7 +162,7 @@ class Island {
     const url = new URL("/", location.origin);
     for (const [key, value] of new FormData(e.target as HTMLFormElement)) if (typeof value === "string" && value.trim()) url.searchParams.append(key, value.trim());
     this.movedLast = false;
-    void this.load(url, { history: "push", focus: "#count" });
+    void this.load(url, { history: "push", focus: "#count", submitted: true });
   }
 
   /** What the search field was completed to: an entry opens, a category or a place changes the list. */
@@ -177,7 +177,7 @@ class Island {
   }
 
   /** Loads the list of a URL into the page. */
-  private async load(url: URL, how: { history: "push" | "replace" | "none"; keepMap?: boolean; focus?: string }): Promise<boolean> {
+  private async load(url: URL, how: { history: "push" | "replace" | "none"; keepMap?: boolean; focus?: string; submitted?: boolean }): Promise<boolean> {
     if (!this.live) {
       location.href = url.href; // the picture of the map and its links change as well
       return false;
@@ -188,7 +188,7 @@ class Island {
     results.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => this.say(this.text.waiting!), 2000);
     try {
-      const next = await fetchFragment(url, pending.signal);
+      const next = await fetchFragment(url, pending.signal, how.submitted);
       if (how.history === "push") history.pushState({ inside: true }, "", url);
       if (how.history === "replace") history.replaceState(history.state, "", url);
       this.listURL = url.pathname + url.search;
@@ -436,9 +436,10 @@ function focusKey(link: HTMLAnchorElement): string {
   return `ul${row} > li:nth-child(${[...item.parentElement.children].indexOf(item) + 1}) > a`;
 }
 
-async function fetchFragment(url: URL, signal?: AbortSignal): Promise<HTMLElement> {
+async function fetchFragment(url: URL, signal?: AbortSignal, submitted = false): Promise<HTMLElement> {
   const from = new URL(url);
   from.searchParams.set("fragment", "1");
+  if (submitted) from.searchParams.set("submitted", "1"); // an address may be looked for
   const response = await fetch(from, { headers: { Accept: "text/html" }, ...(signal ? { signal } : {}) });
   if (!response.ok) throw new Error(`${from}: ${response.status}`);
   const template = document.createElement("template");
