@@ -18,8 +18,8 @@ import (
 	"archipel/directory"
 )
 
-// A backup is gzip'd JSON, one object a line: a header, settings, cursors, the changes of the log in order, and a last
-// line with their numbers and the SHA-256 of every byte before it. It holds everything, private fields included.
+// A backup is gzip'd JSON, one object a line: a header, settings, records that never expire, cursors, the changes of the log in
+// order, and a last line with their numbers and the SHA-256 of every byte before it. It holds everything, private fields included.
 const (
 	backupFormat  = "archipel-backup"
 	backupVersion = 1
@@ -34,6 +34,7 @@ var ErrNotEmpty = errors.New("the directory to restore into is not empty")
 type backupLine struct {
 	Header  *backupHeader  `json:"header,omitempty"`
 	Setting *backupSetting `json:"setting,omitempty"`
+	Record  *backupRecord  `json:"record,omitempty"`
 	Cursor  *backupCursor  `json:"cursor,omitempty"`
 	Change  *backupChange  `json:"change,omitempty"`
 	End     *backupEnd     `json:"end,omitempty"`
@@ -64,6 +65,7 @@ type backupChange struct {
 type backupEnd struct {
 	Changes  int    `json:"changes"`
 	Settings int    `json:"settings"`
+	Records  int    `json:"records,omitempty"`
 	Cursors  int    `json:"cursors"`
 	SHA256   string `json:"sha256"`
 }
@@ -72,6 +74,7 @@ type backupEnd struct {
 type BackupSummary struct {
 	Created           time.Time
 	Changes, Settings int
+	Records           int
 	Cursors           int
 	Resumed           int // changes that an earlier, interrupted restore had written
 }
@@ -141,6 +144,9 @@ func (b *backupWriter) all(ctx context.Context, s directory.Store, sum *BackupSu
 		}
 		sum.Settings++
 	}
+	if err := b.records(ctx, s, sum); err != nil {
+		return err
+	}
 	for i := range cursors {
 		if err := b.line(backupLine{Cursor: &cursors[i]}); err != nil {
 			return err
@@ -174,7 +180,7 @@ func (b *backupWriter) all(ctx context.Context, s directory.Store, sum *BackupSu
 			return fmt.Errorf("the log ends at change %d, before its head %d: %w", after, head, directory.ErrCorrupt)
 		}
 	}
-	return b.line(backupLine{End: &backupEnd{sum.Changes, sum.Settings, sum.Cursors, hex.EncodeToString(b.sum.Sum(nil))}})
+	return b.line(backupLine{End: &backupEnd{sum.Changes, sum.Settings, sum.Records, sum.Cursors, hex.EncodeToString(b.sum.Sum(nil))}})
 }
 
 // Restore rebuilds a directory, its log included, in an empty store. It reads the file twice: first to check all of
@@ -233,7 +239,7 @@ func readBackup(ctx context.Context, r io.Reader, fn func(*backupLine) error) er
 	sum := sha256.New()
 	lines := &lineReader{r: bufio.NewReaderSize(zip, 1<<16), whole: true}
 	var head directory.Seq
-	var changes, settings, cursors int
+	var changes, settings, records, cursors int
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -263,6 +269,10 @@ func readBackup(ctx context.Context, r io.Reader, fn func(*backupLine) error) er
 		case l.Header != nil && n == 1:
 		case l.Setting != nil:
 			settings++
+		case l.Record != nil:
+			if records++; directory.CheckRecord(l.Record.Kind, l.Record.record()) != nil {
+				return bad("the record of line %d is damaged", n)
+			}
 		case l.Cursor != nil:
 			cursors++
 		case l.Change != nil:
@@ -273,7 +283,7 @@ func readBackup(ctx context.Context, r io.Reader, fn func(*backupLine) error) er
 				return bad("change %d is damaged", changes)
 			}
 		case l.End != nil:
-			want := backupEnd{changes, settings, cursors, hex.EncodeToString(sum.Sum(nil))}
+			want := backupEnd{changes, settings, records, cursors, hex.EncodeToString(sum.Sum(nil))}
 			if *l.End != want || head != directory.Seq(changes) {
 				return bad("its contents do not match its checksum: it was altered or damaged")
 			}
@@ -315,6 +325,10 @@ func (p *restorer) check(r io.Reader) error {
 	for _, k := range keys {
 		settings[k] = true
 	}
+	records, err := standing(p.ctx, p.s)
+	if err != nil {
+		return err
+	}
 	var there []directory.Change
 	err = readBackup(p.ctx, r, func(l *backupLine) error {
 		switch {
@@ -333,6 +347,13 @@ func (p *restorer) check(r io.Reader) error {
 					return fmt.Errorf("%w: it has the setting %q already", ErrNotEmpty, l.Setting.Key)
 				}
 				delete(settings, l.Setting.Key)
+			}
+		case l.Record != nil:
+			if value, there := records[[2]string{l.Record.Kind, l.Record.Key}]; there {
+				if !sameJSON(value, l.Record.Value) {
+					return fmt.Errorf("%w: it has the record %s %s already", ErrNotEmpty, l.Record.Kind, l.Record.Key)
+				}
+				delete(records, [2]string{l.Record.Kind, l.Record.Key})
 			}
 		case l.Change != nil && l.Change.Seq <= p.head:
 			if len(there) == 0 {
@@ -353,6 +374,9 @@ func (p *restorer) check(r io.Reader) error {
 	}
 	for k := range settings {
 		return fmt.Errorf("%w: it has the setting %q", ErrNotEmpty, k)
+	}
+	for k := range records {
+		return fmt.Errorf("%w: it has a record of kind %q", ErrNotEmpty, k[0])
 	}
 	return nil
 }
@@ -377,6 +401,13 @@ func (p *restorer) write(r io.Reader) error {
 				if err := p.s.PutSetting(p.ctx, l.Setting.Key, l.Setting.Value, rev); err != nil {
 					return fmt.Errorf("setting %s: %w", l.Setting.Key, err)
 				}
+			}
+		case l.Record != nil:
+			p.sum.Records++
+			// One that stands is the same: check has compared them.
+			err := p.s.PutRecord(p.ctx, l.Record.Kind, l.Record.record())
+			if err != nil && !errors.Is(err, directory.ErrStale) {
+				return fmt.Errorf("record %s %s: %w", l.Record.Kind, l.Record.Key, err)
 			}
 		case l.Cursor != nil:
 			cursors = append(cursors, *l.Cursor)
