@@ -65,27 +65,7 @@ func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Loc
 			spans = append(spans, s)
 		}
 	}
-	set := rrule.Set{}
-	if v.RRule != "" {
-		option, err := rrule.StrToROptionInLocation(v.RRule, loc)
-		if err == nil && option.Freq <= rrule.DAILY {
-			option.Dtstart = v.Start.In(loc)
-			if until, ok := v.Until(loc); ok {
-				option.Until = until
-			}
-			if rule, err := rrule.NewRRule(*option); err == nil {
-				set.RRule(rule)
-			}
-		}
-	}
-	set.DTStart(v.Start.In(loc))
-	for _, t := range v.RDates {
-		set.RDate(t.In(loc))
-	}
-	for _, t := range v.ExDates {
-		set.ExDate(t.In(loc))
-	}
-	starts := set.Between(from.Add(-length-26*time.Hour), to, true)
+	starts := v.starts(from.Add(-length-26*time.Hour), to, loc)
 	for _, start := range starts {
 		if len(spans) >= limit && len(moved) == 0 {
 			break
@@ -106,6 +86,58 @@ func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Loc
 		spans = spans[:limit]
 	}
 	return spans
+}
+
+// starts are when the dates of a recurring event begin by its rule, from one moment to another, ascending. The rule counts
+// in what clocks show, so that no change of them moves it.
+func (v *Schedule) starts(from, to time.Time, loc *time.Location) []time.Time {
+	out := slices.DeleteFunc(slices.Clone(v.RDates), func(t time.Time) bool { return t.Before(from) || t.After(to) })
+	if v.RRule == "" && !v.Start.Before(from) && !v.Start.After(to) {
+		out = append(out, v.Start)
+	}
+	if option, err := rrule.StrToROption(v.RRule); err == nil && v.RRule != "" && option.Freq <= rrule.DAILY {
+		first := shown(v.Start.In(loc))
+		option.Dtstart = first
+		if until, ok := v.Until(loc); ok {
+			option.Until = shown(until.In(loc))
+		}
+		if rule, err := rrule.NewRRule(*option); err == nil {
+			for _, w := range rule.Between(shown(from.In(loc)), shown(to.In(loc)), true) {
+				at := v.Start
+				if !w.Equal(first) {
+					at = whenShown(w, loc)
+				}
+				out = append(out, at)
+			}
+		}
+	}
+	without := make(map[int64]bool, len(v.ExDates))
+	for _, t := range v.ExDates {
+		without[t.Unix()] = true
+	}
+	out = slices.DeleteFunc(out, func(t time.Time) bool { return without[t.Unix()] })
+	slices.SortFunc(out, time.Time.Compare)
+	return slices.CompactFunc(out, func(a, b time.Time) bool { return a.Unix() == b.Unix() })
+}
+
+// shown is what clocks show at t in its location, as if it were UTC.
+func shown(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return time.Unix(t.Unix()+int64(offset), 0).UTC()
+}
+
+// whenShown is when clocks in loc show w: the first time where they do twice, and where they leave it out, as long after the
+// change as it would have been (RFC 5545, section 3.3.5).
+func whenShown(w time.Time, loc *time.Location) time.Time {
+	about := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, loc)
+	_, before := about.Add(-24 * time.Hour).Zone()
+	_, after := about.Add(24 * time.Hour).Zone()
+	early := time.Unix(w.Unix()-int64(before), 0).In(loc)
+	late := time.Unix(w.Unix()-int64(after), 0).In(loc)
+	if !shown(early).Equal(w) && shown(late).Equal(w) {
+		return late
+	}
+	return early
 }
 
 // endOf keeps the wall-clock end of an event that lasts whole days, and the duration of any other.
