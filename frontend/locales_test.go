@@ -31,7 +31,7 @@ var families = map[string][]string{
 	"map":                 {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
-	"notice": nil, "hours": nil, "place": nil, // said by the server
+	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
 	"account": nil, "mail": nil, // said by package account
 	"role": {"member", "moderator", "admin"}, "scope": {"read", "write", "moderate"},
 	"posting_kind": kinds, "own_status": {"draft", "pending", "published", "hidden"},
