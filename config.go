@@ -36,6 +36,7 @@ var options = []option{
 	{"smtp", "ARCHIPEL_SMTP", "", "mail server, like smtp://user:password@host:587; without it mails are written to the folder mails of -data"},
 	{"mail-from", "ARCHIPEL_MAIL_FROM", "", "address that mails come from, like \"Archipel <bonjour@example.org>\""},
 	{"trusted-proxies", "ARCHIPEL_TRUSTED_PROXIES", "", "addresses or ranges of reverse proxies whose X-Forwarded-For is believed, separated by commas"},
+	{"federation", "ARCHIPEL_FEDERATION", "", "on or off: taking part in the fediverse; without it, on when -public-url is https"},
 	{"log", "ARCHIPEL_LOG", "info", "debug, info, warn or error"},
 	{"log-format", "ARCHIPEL_LOG_FORMAT", "text", "text or json"},
 	{"config", "ARCHIPEL_CONFIG", "", "file of KEY=VALUE lines, with the names of the environment variables"},

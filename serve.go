@@ -17,6 +17,7 @@ import (
 	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/demo"
+	"archipel/federation"
 	"archipel/geo"
 	"archipel/geo/basemap"
 	"archipel/geo/geocode"
@@ -92,8 +93,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
+	published := &federation.Published{}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
+		Store: store, Views: []directory.View{index, relations, sources, published}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
 	})
 	if err != nil {
 		return err
@@ -110,11 +112,15 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
+	fediverse, err := openFederation(ctx, c, d, published, site, log)
+	if err != nil {
+		return err
+	}
 	server, err := api.New(api.Options{
 		Accounts:  accounts,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
-		Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
+		Federation: fediverse.handler(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
 		return err
@@ -126,6 +132,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { fediverse.run(running) })
 	wg.Go(func() { mailer.Run(running) })
 	wg.Go(func() { watchReindex(running, store, finder, log) })
 

@@ -40,6 +40,8 @@ type Options struct {
 	DataDir   string
 	Log       *slog.Logger
 	Now       func() time.Time
+
+	Federation http.Handler // the instance in the fediverse; nil: it takes no part
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -91,6 +93,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) routes() {
 	app := s.app
 	app.Use(s.observe, s.protect, s.squeeze)
+	s.federate(app)
 	if s.Accounts != nil {
 		app.Use(s.Accounts.Middleware)
 		s.Accounts.Routes(app, s.page, s.render)

@@ -1,0 +1,273 @@
+// Package fetch asks other servers, without letting them lead it astray: public addresses only, https only, small and
+// uncompressed answers of the right type, few redirects, little time.
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limits of what other servers may make us do.
+const (
+	MaxBody      = 1 << 20 // bytes of an answer
+	MaxRedirects = 3
+	Timeout      = 10 * time.Second // for everything: names, connections, redirects, the body
+)
+
+// Errors that callers test with [errors.Is].
+var (
+	ErrForbidden = errors.New("this address may not be asked") // scheme, user part, port, or an address that is not public
+	ErrTooLarge  = errors.New("the answer is too large")
+	ErrType      = errors.New("the answer has the wrong type")
+)
+
+// StatusError is an answer that is no success.
+type StatusError struct {
+	Code       int
+	RetryAfter time.Duration // 0 when not said
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("the server answered %d", e.Code) }
+
+// Client asks other servers. Create it with [New].
+type Client struct {
+	http     *http.Client
+	agent    string
+	loopback bool
+}
+
+// Options configure a [Client].
+type Options struct {
+	UserAgent string
+	// Loopback lets it ask http and https on loopback addresses, and nothing else than before. For tests and for
+	// trying several instances on one machine.
+	Loopback bool
+}
+
+// New makes a client.
+func New(o Options) *Client {
+	c := &Client{agent: o.UserAgent, loopback: o.Loopback}
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		// After the name was looked up, for every connection: a name that changes its mind between a check and the
+		// connection gains nothing.
+		return checkAddress(address, o.Loopback)
+	}}
+	c.http = &http.Client{
+		Timeout: Timeout,
+		Transport: &http.Transport{
+			Proxy:                  nil, // a proxy would connect in our place, unchecked
+			DialContext:            dialer.DialContext,
+			ForceAttemptHTTP2:      true,
+			DisableCompression:     true,
+			MaxIdleConns:           200,
+			MaxIdleConnsPerHost:    2,
+			MaxConnsPerHost:        6,
+			IdleConnTimeout:        60 * time.Second,
+			TLSHandshakeTimeout:    5 * time.Second,
+			MaxResponseHeaderBytes: 32 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// Check reports whether u may be asked, as far as can be told without looking its name up. The error wraps [ErrForbidden].
+func (c *Client) Check(u *url.URL) error {
+	refuse := func(why string) error { return fmt.Errorf("%.200q: %s: %w", u.Redacted(), why, ErrForbidden) }
+	host := u.Hostname()
+	switch {
+	case u.User != nil:
+		return refuse("names a user")
+	case host == "":
+		return refuse("names no host")
+	case u.Opaque != "":
+		return refuse("is no web address")
+	case u.Scheme == "https", u.Scheme == "http" && c.loopback && isLoopbackName(host):
+	default:
+		return refuse("is not https")
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		return checkAddress(net.JoinHostPort(host, "0"), c.loopback)
+	}
+	if !c.loopback && (!strings.Contains(host, ".") || strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".localhost")) {
+		return refuse("is a local name")
+	}
+	return nil
+}
+
+func isLoopbackName(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Answer is what another server said.
+type Answer struct {
+	URL    *url.URL // where it came from, after redirects
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Sign puts a signature on a request that is about to be sent; body is empty for GET.
+type Sign func(r *http.Request, body []byte) error
+
+// Get fetches a document of one of the given media types, following redirects; every hop is checked and signed anew
+// (sign may be nil). An answer that is not 200 is a *[StatusError].
+func (c *Client) Get(ctx context.Context, address string, types []MediaType, sign Sign) (*Answer, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("%.200q: %w: %w", address, ErrForbidden, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	accept := make([]string, len(types))
+	for i, t := range types {
+		accept[i] = t.String()
+	}
+	for hop := 0; ; hop++ {
+		u.Fragment, u.RawFragment = "", ""
+		a, err := c.once(ctx, http.MethodGet, u, nil, http.Header{"Accept": {strings.Join(accept, ", ")}}, sign)
+		if err != nil {
+			return nil, err
+		}
+		if location := a.Header.Get("Location"); isRedirect(a.Status) && location != "" {
+			if hop == MaxRedirects {
+				return nil, fmt.Errorf("%.200q: more than %d redirects: %w", address, MaxRedirects, ErrForbidden)
+			}
+			if u, err = u.Parse(location); err != nil {
+				return nil, fmt.Errorf("redirect of %.200q: %w: %w", address, ErrForbidden, err)
+			}
+			continue
+		}
+		if a.Status != http.StatusOK {
+			return nil, &StatusError{Code: a.Status, RetryAfter: retryAfter(a.Header, time.Now())}
+		}
+		if !slices.ContainsFunc(types, func(t MediaType) bool { return t.matches(a.Header.Get("Content-Type")) }) {
+			return nil, fmt.Errorf("%.200q: %.100q: %w", address, a.Header.Get("Content-Type"), ErrType)
+		}
+		return a, nil
+	}
+}
+
+// Post sends a body. An answer that is not 2xx is a *[StatusError]; redirects are not followed.
+func (c *Client) Post(ctx context.Context, address, contentType string, body []byte, sign Sign) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return fmt.Errorf("%.200q: %w: %w", address, ErrForbidden, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	a, err := c.once(ctx, http.MethodPost, u, body, http.Header{"Content-Type": {contentType}}, sign)
+	if err != nil {
+		return err
+	}
+	if a.Status/100 != 2 {
+		return &StatusError{Code: a.Status, RetryAfter: retryAfter(a.Header, time.Now())}
+	}
+	return nil
+}
+
+func isRedirect(code int) bool {
+	return code == 301 || code == 302 || code == 303 || code == 307 || code == 308
+}
+
+// once sends one request and reads its answer within the limits.
+func (c *Client) once(ctx context.Context, method string, u *url.URL, body []byte, header http.Header, sign Sign) (*Answer, error) {
+	if err := c.Check(u); err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%.200q: %w: %w", u.Redacted(), ErrForbidden, err)
+	}
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	r.Header.Set("User-Agent", c.agent)
+	if sign != nil {
+		if err := sign(r, body); err != nil {
+			return nil, fmt.Errorf("sign %s: %w", u.Redacted(), err)
+		}
+	}
+	res, err := c.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	a := &Answer{URL: u, Status: res.StatusCode, Header: res.Header}
+	if method == http.MethodPost && res.StatusCode/100 == 2 {
+		_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again; nothing in it matters
+		return a, nil
+	}
+	if enc := res.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, fmt.Errorf("%s: compressed with %.40q, which was not asked for: %w", u.Redacted(), enc, ErrType)
+	}
+	if a.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", u.Redacted(), err)
+	}
+	if len(a.Body) > MaxBody {
+		return nil, fmt.Errorf("%s: more than %d bytes: %w", u.Redacted(), MaxBody, ErrTooLarge)
+	}
+	return a, nil
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3), between 0 and a day.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	raw := strings.TrimSpace(h.Get("Retry-After"))
+	if raw == "" {
+		return 0
+	}
+	wait, err := time.ParseDuration(raw + "s")
+	if err != nil {
+		at, err := http.ParseTime(raw)
+		if err != nil {
+			return 0
+		}
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), 24*time.Hour)
+}
+
+// MediaType is a media type with the parameter that it must have, if any.
+type MediaType struct{ Type, Param, Value string }
+
+// Media types of what is fetched.
+var (
+	Activity = []MediaType{
+		{"application/activity+json", "", ""},
+		{"application/ld+json", "profile", "https://www.w3.org/ns/activitystreams"},
+	}
+	JRD = []MediaType{{"application/jrd+json", "", ""}, {"application/json", "", ""}}
+)
+
+func (t MediaType) String() string {
+	if t.Param == "" {
+		return t.Type
+	}
+	return fmt.Sprintf("%s; %s=%q", t.Type, t.Param, t.Value)
+}
+
+func (t MediaType) matches(contentType string) bool {
+	have, params, err := mime.ParseMediaType(contentType)
+	if err != nil || have != t.Type {
+		return false
+	}
+	// A profile is a list of addresses separated by spaces (RFC 6906).
+	return t.Param == "" || slices.Contains(strings.Fields(params[t.Param]), t.Value)
+}
+
+// IsActivity reports whether a Content-Type says ActivityStreams.
+func IsActivity(contentType string) bool {
+	return slices.ContainsFunc(Activity, func(t MediaType) bool { return t.matches(contentType) })
+}

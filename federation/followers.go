@@ -1,0 +1,265 @@
+package federation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/signature"
+	"archipel/federation/vocab"
+)
+
+const kindFollower = "ap-follower"
+
+// follower is somebody elsewhere who follows the instance actor.
+type follower struct {
+	Actor   string        `json:"actor"`
+	Host    string        `json:"host"`
+	Inbox   string        `json:"inbox"`
+	Shared  string        `json:"sharedInbox,omitempty"`
+	Follow  string        `json:"follow"`           // id of the activity
+	Since   directory.Seq `json:"since"`            // it gets what came after this change
+	Waiting bool          `json:"waiting,omitzero"` // for the operator's yes
+	Time    time.Time     `json:"time"`
+}
+
+// to is where deliveries for it go: one inbox for all of a server's people, where it has one.
+func (f *follower) to() string {
+	if f.Shared != "" {
+		return f.Shared
+	}
+	return f.Inbox
+}
+
+// followerSet is who follows, as this process knows it.
+type followerSet struct {
+	mu  sync.RWMutex
+	all map[string]follower // by actor
+}
+
+func (fs *followerSet) get(actor string) (follower, bool) {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	f, ok := fs.all[actor]
+	return f, ok
+}
+
+// accepted lists those who are not waiting, of one host or ("") of all.
+func (fs *followerSet) accepted(host string) []follower {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	var list []follower
+	for _, f := range fs.all {
+		if !f.Waiting && (host == "" || f.Host == host) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// hashKey is the key of a record about an address, which may be longer than keys are.
+func hashKey(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:])
+}
+
+// loadFollowers reads all followers and sees to it that each of their inboxes is delivered to, and no other.
+func (s *Service) loadFollowers(ctx context.Context) error {
+	all := map[string]follower{}
+	err := eachRecord(ctx, s.store, kindFollower, func(r directory.Record) error {
+		var f follower
+		if err := json.Unmarshal(r.Value, &f); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
+		}
+		all[f.Actor] = f
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.followers.mu.Lock()
+	s.followers.all = all
+	s.followers.mu.Unlock()
+	return s.drivePeers(ctx)
+}
+
+// eachRecord calls fn with every record of a kind.
+func eachRecord(ctx context.Context, store directory.Store, kind string, fn func(directory.Record) error) error {
+	for after := ""; ; {
+		records, err := store.Records(ctx, kind, after, 500)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		after = records[len(records)-1].Key
+	}
+}
+
+// putFollower writes a follower and begins to deliver to it, unless it waits.
+func (s *Service) putFollower(ctx context.Context, f follower) error {
+	var before follower
+	rev, err := get(ctx, s.store, kindFollower, hashKey(f.Actor), &before)
+	if err != nil {
+		return err
+	}
+	if rev > 0 && !before.Waiting {
+		f.Since = before.Since
+	}
+	if err := put(ctx, s.store, kindFollower, hashKey(f.Actor), f, rev, time.Time{}); err != nil {
+		return err
+	}
+	s.followers.mu.Lock()
+	s.followers.all[f.Actor] = f
+	s.followers.mu.Unlock()
+	return s.drivePeers(ctx)
+}
+
+// dropFollower forgets a follower.
+func (s *Service) dropFollower(ctx context.Context, actor string) error {
+	if err := s.store.DeleteRecord(ctx, kindFollower, hashKey(actor), 0); err != nil {
+		return err
+	}
+	s.followers.mu.Lock()
+	delete(s.followers.all, actor)
+	s.followers.mu.Unlock()
+	return s.drivePeers(ctx)
+}
+
+// dropFollowers forgets those that which picks.
+func (s *Service) dropFollowers(ctx context.Context, which func(*follower) bool, why string) {
+	s.followers.mu.RLock()
+	var gone []string
+	for actor, f := range s.followers.all {
+		if which(&f) {
+			gone = append(gone, actor)
+		}
+	}
+	s.followers.mu.RUnlock()
+	for _, actor := range gone {
+		if err := s.dropFollower(ctx, actor); err != nil {
+			s.Log.Warn("federation: cannot drop a follower", "actor", actor, "err", err)
+			continue
+		}
+		s.Log.Info("federation: follower dropped", "actor", actor, "why", why)
+	}
+}
+
+// followersCollection says how many follow; who they are is theirs to say.
+func (s *Service) followersCollection(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, http.StatusOK, typeActivity, map[string]any{
+		"@context": vocab.Context, "id": s.followersID(), "type": "OrderedCollection", "attributedTo": s.relayID(),
+		"totalItems": len(s.followers.accepted("")),
+	})
+}
+
+// followersSync shows a server which of its people follow (FEP-8fcf), so that both can mend what they have lost.
+func (s *Service) followersSync(w http.ResponseWriter, r *http.Request) {
+	sig, err := signature.Parse(s.message(r, nil), s.Now())
+	if err != nil {
+		refuse(w, http.StatusUnauthorized, err.Error())
+		return
+	}
+	host := vocab.Host(sig.KeyID)
+	if p := s.policy.get(); host == "" || p.Blocked(host) {
+		refuse(w, http.StatusForbidden, "")
+		return
+	}
+	if !s.limits.request(host) {
+		refuse(w, http.StatusTooManyRequests, "")
+		return
+	}
+	key, err := s.actors.keyAlone(r.Context(), sig.KeyID)
+	if err == nil {
+		err = sig.Verify(key)
+	}
+	if err != nil {
+		refuse(w, http.StatusUnauthorized, err.Error())
+		return
+	}
+	items := []any{}
+	for _, f := range s.followers.accepted(host) {
+		items = append(items, f.Actor)
+	}
+	slices.SortFunc(items, func(a, b any) int { return cmpString(a.(string), b.(string)) })
+	w.Header().Set("Cache-Control", "no-store")
+	s.answer(w, http.StatusOK, typeActivity, map[string]any{
+		"@context": vocab.Context, "id": s.followersID() + "/sync", "type": "OrderedCollection", "totalItems": len(items), "orderedItems": items,
+	})
+}
+
+func cmpString(a, b string) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}
+
+// syncHeader is the Collection-Synchronization header of a delivery to host (FEP-8fcf): the XOR of the SHA-256 of the
+// addresses of its followers.
+func (s *Service) syncHeader(host string) string {
+	var digest [sha256.Size]byte
+	for _, f := range s.followers.accepted(host) {
+		sum := sha256.Sum256([]byte(f.Actor))
+		for i := range digest {
+			digest[i] ^= sum[i]
+		}
+	}
+	return fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, s.followersID(), s.followersID()+"/sync", hex.EncodeToString(digest[:]))
+}
+
+// drivePeers makes a Follower of the log of each inbox that has followers, and stops those that have none.
+func (s *Service) drivePeers(ctx context.Context) error {
+	s.followers.mu.Lock()
+	defer s.followers.mu.Unlock()
+	wanted := map[string]follower{}
+	for _, f := range s.followers.all {
+		if before, ok := wanted[f.to()]; !f.Waiting && (!ok || f.Since < before.Since) {
+			wanted[f.to()] = f
+		}
+	}
+	driven := map[string]bool{}
+	for _, state := range s.Directory.Followers() {
+		if inbox, ok := peerInbox(state.Name); ok {
+			driven[inbox] = true
+			if _, ok := wanted[inbox]; !ok {
+				s.Directory.Unfollow(state.Name)
+			}
+		}
+	}
+	var failures []error
+	for inbox, f := range wanted {
+		if driven[inbox] {
+			continue
+		}
+		p := &peer{s: s, inbox: inbox, host: f.Host, ahead: map[directory.ID]directory.Seq{}}
+		// Its cursor may be there from an earlier time, when somebody else of that inbox followed.
+		at, err := s.store.Cursor(ctx, p.Name())
+		if err == nil && at < f.Since {
+			err = s.store.SaveCursor(ctx, p.Name(), f.Since)
+		}
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		s.Directory.Follow(p)
+	}
+	return errors.Join(failures...)
+}

@@ -1,0 +1,185 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"archipel/directory"
+)
+
+const (
+	kindHost = "ap-host"
+
+	schemeCavage  = "cavage"
+	schemeRFC9421 = "rfc9421"
+
+	firstPause = time.Minute
+	longPause  = 24 * time.Hour
+	deadAfter  = 7 * 24 * time.Hour  // from then on it is asked once a day
+	dropAfter  = 60 * 24 * time.Hour // from then on its followers are gone
+	perHost    = 2                   // deliveries at a time
+)
+
+// Host is how another server fares.
+type Host struct {
+	Host      string    `json:"host"`
+	Scheme    string    `json:"scheme,omitempty"`  // the form of signature that it took last; empty: the first, cavage
+	Contact   time.Time `json:"contact,omitzero"`  // last success
+	Failing   time.Time `json:"failing,omitzero"`  // since when; zero: it is well
+	Failures  int       `json:"failures,omitzero"` // in a row
+	Next      time.Time `json:"next,omitzero"`     // not asked before
+	LastError string    `json:"lastError,omitempty"`
+}
+
+// hostState is a host with its place in the store and its turnstile.
+type hostState struct {
+	mu    sync.Mutex
+	rev   int64
+	known bool // read from the store
+	Host
+	slots chan struct{}
+}
+
+type hostStates struct {
+	store directory.Store
+	now   func() time.Time
+	mu    sync.Mutex
+	all   map[string]*hostState
+}
+
+func (h *hostStates) of(host string) *hostState {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.all[host]
+	if s == nil {
+		s = &hostState{Host: Host{Host: host}, slots: make(chan struct{}, perHost)}
+		h.all[host] = s
+	}
+	return s
+}
+
+// load reads a host's record once. The caller holds s.mu.
+func (h *hostStates) load(ctx context.Context, s *hostState) error {
+	if s.known {
+		return nil
+	}
+	rev, err := get(ctx, h.store, kindHost, s.Host.Host, &s.Host)
+	if err != nil {
+		return err
+	}
+	s.rev, s.known = rev, true
+	return nil
+}
+
+// change changes a host's record. Of several processes that do so at once each has its say.
+func (h *hostStates) change(ctx context.Context, host string, change func(*Host) bool) error {
+	s := h.of(host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if err := h.load(ctx, s); err != nil {
+			return err
+		}
+		next := s.Host
+		if !change(&next) {
+			return nil
+		}
+		err := put(ctx, h.store, kindHost, host, next, s.rev, time.Time{})
+		if err == nil {
+			s.Host = next
+			s.rev++
+			return nil
+		}
+		if !isStale(err) {
+			return err
+		}
+		s.known = false
+	}
+}
+
+func isStale(err error) bool { return errors.Is(err, directory.ErrStale) }
+
+// scheme is the form of signature that a host takes.
+func (h *hostStates) scheme(host string) string {
+	s := h.of(host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Scheme
+}
+
+// otherScheme remembers that a host took the other form of signature.
+func (h *hostStates) otherScheme(ctx context.Context, host string) {
+	_ = h.change(ctx, host, func(s *Host) bool { // only a hint: without it the next request knocks twice again
+		if s.Scheme == schemeRFC9421 {
+			s.Scheme = schemeCavage
+		} else {
+			s.Scheme = schemeRFC9421
+		}
+		return true
+	})
+}
+
+// wait is how long a host is not to be asked yet.
+func (h *hostStates) wait(ctx context.Context, host string) (time.Duration, error) {
+	s := h.of(host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := h.load(ctx, s); err != nil {
+		return 0, err
+	}
+	return max(0, s.Next.Sub(h.now())), nil
+}
+
+// succeeded notes that a host answered. The time of contact is kept to the hour.
+func (h *hostStates) succeeded(ctx context.Context, host string) error {
+	return h.change(ctx, host, func(s *Host) bool {
+		if s.Failures == 0 && h.now().Sub(s.Contact) < time.Hour {
+			return false
+		}
+		s.Contact, s.Failing, s.Failures, s.Next, s.LastError = h.now().UTC(), time.Time{}, 0, time.Time{}, ""
+		return true
+	})
+}
+
+// failed notes that a host does not answer, and says when to try again and whether its followers are to be given up.
+func (h *hostStates) failed(ctx context.Context, host string, cause error, asked time.Duration) (wait time.Duration, giveUp bool, err error) {
+	err = h.change(ctx, host, func(s *Host) bool {
+		now := h.now().UTC()
+		if now.Before(s.Next) {
+			wait = s.Next.Sub(now) // another delivery failed at the same time: one failure, not two
+			return false
+		}
+		if s.Failing.IsZero() {
+			s.Failing = now
+		}
+		s.Failures++
+		giveUp = now.Sub(s.Failing) > dropAfter
+		wait = pauseAfter(s.Failures, now.Sub(s.Failing) > deadAfter, rand.Float64())
+		wait = max(wait, asked)
+		s.Next, s.LastError = now.Add(wait), short(cause.Error(), 300)
+		return true
+	})
+	return wait, giveUp, err
+}
+
+// pauseAfter is the pause after n failures in a row: a minute, doubled each time up to a day, give or take a quarter.
+func pauseAfter(n int, dead bool, random float64) time.Duration {
+	pause := longPause
+	if !dead && n < 12 {
+		pause = min(firstPause<<(n-1), longPause)
+	}
+	return time.Duration(float64(pause) * (0.75 + random/2))
+}
+
+func short(s string, most int) string {
+	if len(s) > most {
+		s = s[:most]
+		for len(s) > 0 && s[len(s)-1]&0xc0 == 0x80 {
+			s = s[:len(s)-1]
+		}
+	}
+	return s
+}

@@ -1,0 +1,176 @@
+package federation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/fetch"
+	"archipel/federation/signature"
+	"archipel/federation/vocab"
+)
+
+const (
+	kindInbox = "ap-inbox" // received and not yet done, in the order in which it came
+	kindSeen  = "ap-seen"  // received, by seenKey
+	seenKept  = 30 * 24 * time.Hour
+
+	// maxActivity leaves room for what is stored beside an activity.
+	maxActivity = directory.MaxRecordValue - 4<<10
+)
+
+// received is an activity whose signature was checked.
+type received struct {
+	ID    string          `json:"id"`
+	Actor string          `json:"actor"`
+	At    time.Time       `json:"at"`
+	Tries int             `json:"tries,omitzero"`
+	Next  time.Time       `json:"next,omitzero"`
+	Body  json.RawMessage `json:"body"`
+}
+
+// message is a request as it must have been signed: with our own scheme and host, whatever it claims. The texts are copies,
+// since the web server uses their memory again.
+func (s *Service) message(r *http.Request, body []byte) *signature.Message {
+	header := make(http.Header, len(r.Header))
+	for k, values := range r.Header {
+		for _, v := range values {
+			header.Add(strings.Clone(k), strings.Clone(v))
+		}
+	}
+	scheme, _, _ := strings.Cut(s.base, "://")
+	return &signature.Message{
+		Method: strings.Clone(r.Method), Scheme: scheme, Host: s.base[len(scheme)+3:], Target: strings.Clone(r.URL.RequestURI()), Header: header, Body: body,
+	}
+}
+
+// inbox takes an activity: cheap checks first, then the signature, then it is kept, and done later.
+func (s *Service) inbox(w http.ResponseWriter, r *http.Request) {
+	code, why := s.receive(r)
+	if code/100 != 2 {
+		s.Log.Debug("federation: refused", "status", code, "why", why)
+		if code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", "60")
+		}
+		refuse(w, code, why)
+		return
+	}
+	w.WriteHeader(code)
+}
+
+func (s *Service) receive(r *http.Request) (code int, why string) {
+	ctx := r.Context()
+	if !fetch.IsActivity(r.Header.Get("Content-Type")) {
+		return http.StatusUnsupportedMediaType, "send " + typeActivity
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return http.StatusUnsupportedMediaType, "send it uncompressed"
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxActivity+1))
+	if err != nil {
+		return http.StatusBadRequest, "the body broke off"
+	}
+	if len(body) > maxActivity {
+		return http.StatusRequestEntityTooLarge, ""
+	}
+	m := s.message(r, body)
+	doc, err := fetch.Object(body)
+	if err != nil {
+		return http.StatusBadRequest, err.Error()
+	}
+	a, err := vocab.Read(doc)
+	if err != nil {
+		return http.StatusBadRequest, err.Error()
+	}
+	host := vocab.Host(a.Actor)
+	if !vocab.SameOrigin(a.ID, a.Actor) || host == s.host {
+		return http.StatusBadRequest, "id: is not an address of the actor's server"
+	}
+	if p := s.policy.get(); p.Blocked(host) {
+		return http.StatusForbidden, ""
+	}
+	seen, err := s.store.Record(ctx, kindSeen, seenKey(a))
+	if err != nil {
+		return s.unavailable(err)
+	}
+	if seen.Rev > 0 {
+		return http.StatusAccepted, "" // before the signature: whoever repeats an id gains nothing
+	}
+	sig, err := signature.Parse(m, s.Now())
+	if err != nil {
+		return http.StatusUnauthorized, err.Error()
+	}
+	if !vocab.SameOrigin(sig.KeyID, a.Actor) {
+		return http.StatusUnauthorized, "the key is of another server than the actor"
+	}
+	if !s.limits.request(host) {
+		return http.StatusTooManyRequests, ""
+	}
+	if known, err := s.actors.known(ctx, a.Actor); err != nil {
+		return s.unavailable(err)
+	} else if known == nil && a.Type == "Delete" && a.Object().ID == a.Actor {
+		return http.StatusAccepted, "" // somebody we never knew is gone: nothing to do, and nobody to ask
+	}
+	if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
+		return code, why
+	}
+	if err := s.keep(ctx, a, body); err != nil {
+		return s.unavailable(err)
+	}
+	select {
+	case s.work <- struct{}{}:
+	default: // it is awake already
+	}
+	return http.StatusAccepted, ""
+}
+
+func (s *Service) unavailable(err error) (int, string) {
+	s.Log.Error("federation: the store failed while something came in", "err", err)
+	return http.StatusServiceUnavailable, ""
+}
+
+// checkSignature returns the answer for a signature that does not hold, or 0.
+func (s *Service) checkSignature(ctx context.Context, sig *signature.Signature, actor string) (int, string) {
+	var err error
+	for _, again := range []bool{false, true} {
+		key, e := s.actors.key(ctx, actor, sig.KeyID, again)
+		if e != nil {
+			switch {
+			case errors.Is(e, directory.ErrUnavailable):
+				return s.unavailable(e)
+			case temporary(e):
+				return http.StatusServiceUnavailable, "your server does not answer: " + e.Error()
+			}
+			return http.StatusUnauthorized, e.Error()
+		}
+		if err = sig.Verify(key); err == nil {
+			return 0, ""
+		}
+	}
+	return http.StatusUnauthorized, err.Error()
+}
+
+// keep stores an activity so that it will be done, once. Should we die between the two writes, the sender tries again, and
+// doing it twice does no harm.
+func (s *Service) keep(ctx context.Context, a *vocab.Activity, body []byte) error {
+	now := s.Now().UTC()
+	key := fmt.Sprintf("%020d-%.16s", now.UnixNano(), hashKey(a.ID))
+	item := received{ID: a.ID, Actor: a.Actor, At: now, Body: body}
+	if err := put(ctx, s.store, kindInbox, key, item, 0, time.Time{}); err != nil {
+		return err
+	}
+	err := put(ctx, s.store, kindSeen, seenKey(a), struct{}{}, 0, now.Add(seenKept))
+	if isStale(err) { // the same activity came twice at once
+		return s.store.DeleteRecord(ctx, kindInbox, key, 0)
+	}
+	return err
+}
+
+// seenKey is the key under which an activity is known to have come: nobody can use up an id of somebody else.
+func seenKey(a *vocab.Activity) string { return hashKey(a.Actor + "\n" + a.ID) }

@@ -1,0 +1,98 @@
+package federation
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"archipel/directory"
+	"archipel/federation/vocab"
+
+	"github.com/google/uuid"
+)
+
+// outboxPage is how many activities a page of the outbox has.
+const outboxPage = 20
+
+// outbox shows what is published, newest first, as Creates: Gancio and Mobilizon walk it. Its pages begin after an entry,
+// so they do not shift while new ones come in.
+func (s *Service) outbox(w http.ResponseWriter, r *http.Request) {
+	id := s.relayID() + "/outbox"
+	doc := map[string]any{
+		"@context": vocab.Terms(), "id": id, "type": "OrderedCollection", "attributedTo": s.relayID(),
+		"totalItems": s.Published.Len(), "first": id + "?page=true",
+	}
+	if !r.URL.Query().Has("page") {
+		s.answer(w, http.StatusOK, typeActivity, doc)
+		return
+	}
+	after, ok := parsePost(r.URL.Query().Get("after"))
+	if !ok {
+		refuse(w, http.StatusBadRequest, "after: is no place in the outbox")
+		return
+	}
+	page, more := s.Published.page(after, outboxPage)
+	ids := make([]directory.ID, len(page))
+	for i, p := range page {
+		ids[i] = directory.ID(p.id.String())
+	}
+	entries, err := s.Directory.Entries(r.Context(), ids)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	items := []any{}
+	for i := range entries {
+		if !publishes(&entries[i]) {
+			continue // taken back since
+		}
+		a, err := s.tell(&entries[i], verbCreate)
+		if err != nil {
+			s.fail(w, err)
+			return
+		}
+		delete(a, "@context")
+		delete(a, "proof") // it holds for the activity with its own context
+		items = append(items, a)
+	}
+	doc["type"], doc["partOf"], doc["orderedItems"] = "OrderedCollectionPage", id, items
+	doc["id"] = id + "?page=true"
+	if after != (post{}) {
+		doc["id"] = id + "?page=true&after=" + after.String()
+	}
+	delete(doc, "first")
+	if more {
+		doc["next"] = id + "?page=true&after=" + page[len(page)-1].String()
+	}
+	s.answer(w, http.StatusOK, typeActivity, doc)
+}
+
+// String is a place in the outbox: when an entry was created, and its id.
+func (p post) String() string { return strconv.FormatInt(p.at, 10) + "_" + p.id.String() }
+
+func parsePost(text string) (post, bool) {
+	if text == "" {
+		return post{}, true
+	}
+	at, id, ok := strings.Cut(text, "_")
+	n, errN := strconv.ParseInt(at, 10, 64)
+	u, errU := uuid.Parse(id)
+	return post{u, n}, ok && errN == nil && errU == nil
+}
+
+// fail answers for an error of ours.
+func (s *Service) fail(w http.ResponseWriter, err error) {
+	code := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		refuse(w, http.StatusNotFound, "")
+		return
+	case errors.Is(err, directory.ErrUnavailable), errors.Is(err, directory.ErrFull):
+		code = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "60")
+	}
+	s.Log.Error("federation: request failed", "err", err)
+	refuse(w, code, fmt.Sprintf("%s; try again later", strings.ToLower(http.StatusText(code))))
+}

@@ -1,0 +1,270 @@
+package federation
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/fetch"
+	"archipel/federation/signature"
+	"archipel/federation/vocab"
+)
+
+const (
+	kindActor   = "ap-actor"
+	actorFresh  = 24 * time.Hour      // then it is asked again when something needs it
+	actorKept   = 30 * 24 * time.Hour // then it is forgotten
+	actorRetry  = 5 * time.Minute     // an actor whose signature does not fit is asked again, but no oftener
+	maxInMemory = 5000
+)
+
+// errStranger is a remote actor who cannot be known: not there, or not what it should be.
+var errStranger = errors.New("this actor cannot be verified")
+
+// remoteActor is somebody elsewhere.
+type remoteActor struct {
+	ID      string         `json:"id"`
+	Fetched time.Time      `json:"fetched"`
+	Doc     map[string]any `json:"doc"` // as it was received
+
+	keys map[string]crypto.PublicKey // by id
+}
+
+// readActor takes what matters of an actor's document. Keys that say they are somebody else's are left out.
+func readActor(doc map[string]any, fetched time.Time) (*remoteActor, error) {
+	a := &remoteActor{ID: vocab.Text(doc, "id"), Fetched: fetched, Doc: doc, keys: map[string]crypto.PublicKey{}}
+	if a.ID == "" || vocab.Host(a.inbox()) != vocab.Host(a.ID) {
+		return nil, fmt.Errorf("%.200q has no inbox of its own: %w", a.ID, errStranger)
+	}
+	for _, ref := range vocab.Refs(doc, "publicKey") {
+		if vocab.Text(ref.Doc, "owner") != a.ID {
+			continue
+		}
+		if key, err := signature.ParsePublicKey(vocab.Text(ref.Doc, "publicKeyPem")); err == nil {
+			a.keys[ref.ID] = key
+		}
+	}
+	for _, ref := range vocab.Refs(doc, "assertionMethod") { // FEP-521a
+		if vocab.Text(ref.Doc, "controller") != a.ID {
+			continue
+		}
+		if key, err := signature.ParseMultikey(vocab.Text(ref.Doc, "publicKeyMultibase")); err == nil {
+			a.keys[ref.ID] = key
+		}
+	}
+	return a, nil
+}
+
+func (a *remoteActor) inbox() string { return vocab.Text(a.Doc, "inbox") }
+
+// sharedInbox is the actor's shared inbox, unless it is on another host: nobody else's inbox is filled on its word.
+func (a *remoteActor) sharedInbox() string {
+	for _, e := range vocab.Endpoints(a.Doc) {
+		if shared := vocab.Text(e, "sharedInbox"); vocab.Host(shared) == vocab.Host(a.ID) {
+			return shared
+		}
+	}
+	return ""
+}
+
+// actorCache knows remote actors: in memory, in the store, and where they live.
+type actorCache struct {
+	s  *Service
+	mu sync.Mutex
+	m  map[string]*remoteActor
+}
+
+func newActorCache(s *Service) *actorCache { return &actorCache{s: s, m: map[string]*remoteActor{}} }
+
+// known returns an actor that was fetched before, or nil.
+func (c *actorCache) known(ctx context.Context, id string) (*remoteActor, error) {
+	c.mu.Lock()
+	a := c.m[id]
+	c.mu.Unlock()
+	if a != nil {
+		return a, nil
+	}
+	var stored remoteActor
+	rev, err := get(ctx, c.s.store, kindActor, hashKey(id), &stored)
+	if err != nil || rev == 0 {
+		return nil, err
+	}
+	if a, err = readActor(stored.Doc, stored.Fetched); err != nil {
+		return nil, nil // kept by an older version with other demands
+	}
+	c.remember(a)
+	return a, nil
+}
+
+func (c *actorCache) remember(a *remoteActor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.m) >= maxInMemory {
+		clear(c.m)
+	}
+	c.m[a.ID] = a
+}
+
+// forget drops an actor who is gone.
+func (c *actorCache) forget(ctx context.Context, id string) error {
+	c.mu.Lock()
+	delete(c.m, id)
+	c.mu.Unlock()
+	return c.s.store.DeleteRecord(ctx, kindActor, hashKey(id), 0)
+}
+
+// get returns an actor, from where it lives when it is not known or no longer fresh.
+func (c *actorCache) get(ctx context.Context, id string) (*remoteActor, error) {
+	a, err := c.known(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if a != nil && c.s.Now().Sub(a.Fetched) < actorFresh {
+		return a, nil
+	}
+	fresh, err := c.fetch(ctx, id, a == nil)
+	if err != nil && a != nil && !gone(err) {
+		return a, nil // what was known holds until its server answers
+	}
+	return fresh, err
+}
+
+// fetch asks an actor's server for it. New ones count against their domain.
+func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteActor, error) {
+	if isNew && !c.s.limits.newActor(id, c.s.Now()) {
+		return nil, fmt.Errorf("too many new actors of %s: %w", vocab.Host(id), errStranger)
+	}
+	doc, err := c.s.fetchDocument(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if vocab.Text(doc, "id") != id {
+		return nil, fmt.Errorf("%.200q calls itself %.200q: %w", id, vocab.Text(doc, "id"), errStranger)
+	}
+	a, err := readActor(doc, c.s.Now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	rev := int64(0)
+	if rev, err = get(ctx, c.s.store, kindActor, hashKey(id), &remoteActor{}); err == nil {
+		err = put(ctx, c.s.store, kindActor, hashKey(id), a, rev, c.s.Now().Add(actorKept))
+	}
+	if err != nil && !isStale(err) {
+		return nil, err
+	}
+	c.remember(a)
+	return a, nil
+}
+
+// key returns the key of that id, which the actor's own document must list. again is asked for after a signature did not
+// fit: the actor may have a new key of the same name.
+func (c *actorCache) key(ctx context.Context, actor, keyID string, again bool) (crypto.PublicKey, error) {
+	a, err := c.get(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	if a.keys[keyID] == nil {
+		again = true
+	}
+	if again && c.s.Now().Sub(a.Fetched) > actorRetry {
+		if a, err = c.fetch(ctx, actor, false); err != nil {
+			return nil, err
+		}
+	}
+	if key := a.keys[keyID]; key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("%.200q does not list the key %.200q: %w", actor, keyID, errStranger)
+}
+
+// keyAlone returns a key by its id, where no activity names the actor: its document names the owner, who must list it.
+func (c *actorCache) keyAlone(ctx context.Context, keyID string) (crypto.PublicKey, error) {
+	owner, _, fragment := strings.Cut(keyID, "#")
+	if !fragment {
+		doc, err := c.s.fetchDocument(ctx, keyID)
+		if err != nil {
+			return nil, err
+		}
+		for _, ref := range vocab.Refs(doc, "publicKey") {
+			owner = vocab.Text(ref.Doc, "owner")
+		}
+		if o := vocab.Text(doc, "owner"); o != "" {
+			owner = o
+		}
+		if !vocab.SameOrigin(owner, keyID) {
+			return nil, fmt.Errorf("the key %.200q is of another server: %w", keyID, errStranger)
+		}
+	}
+	return c.key(ctx, owner, keyID, false)
+}
+
+// fetchDocument gets a document from where its id says: what is served at an address must have it as its id, or lead to
+// its id on the same server, where it is asked again.
+func (s *Service) fetchDocument(ctx context.Context, address string) (map[string]any, error) {
+	for range 2 {
+		host := vocab.Host(address)
+		if p := s.policy.get(); host == "" || p.Blocked(host) {
+			return nil, fmt.Errorf("%.200q: blocked: %w", address, errStranger)
+		}
+		var a *fetch.Answer
+		err := s.knocking(ctx, host, func(sign fetch.Sign) (err error) {
+			a, err = s.client.Get(ctx, address, fetch.Activity, sign)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("fetch %.200q: %w", address, err)
+		}
+		if p := s.policy.get(); p.Blocked(vocab.Host(a.URL.String())) {
+			return nil, fmt.Errorf("%.200q: blocked: %w", address, errStranger)
+		}
+		doc, err := fetch.Object(a.Body)
+		if err != nil {
+			return nil, fmt.Errorf("fetch %.200q: %w", address, err)
+		}
+		id := vocab.Text(doc, "id")
+		if withoutFragment(id) == withoutFragment(a.URL.String()) {
+			return doc, nil
+		}
+		if !vocab.SameOrigin(id, a.URL.String()) {
+			return nil, fmt.Errorf("%.200q calls itself %.200q: %w", a.URL, id, errStranger)
+		}
+		address = id
+	}
+	return nil, fmt.Errorf("%.200q is somewhere else each time: %w", address, errStranger)
+}
+
+func withoutFragment(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String()
+}
+
+// gone reports whether a server said that something is not there any more.
+func gone(err error) bool {
+	var status *fetch.StatusError
+	return errors.As(err, &status) && (status.Code == 404 || status.Code == 410)
+}
+
+// temporary reports whether trying again may help.
+func temporary(err error) bool {
+	var status *fetch.StatusError
+	switch {
+	case errors.As(err, &status):
+		return status.Code >= 500 || status.Code == 408 || status.Code == 429 || status.Code == 425
+	case errors.Is(err, errStranger), errors.Is(err, fetch.ErrForbidden), errors.Is(err, fetch.ErrType),
+		errors.Is(err, fetch.ErrTooLarge), errors.Is(err, fetch.ErrJSON), errors.Is(err, vocab.ErrForm), errors.Is(err, signature.ErrKey):
+		return false
+	case errors.Is(err, directory.ErrNotFound):
+		return false
+	}
+	return true // the network, the store
+}

@@ -1,0 +1,87 @@
+package federation
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/microcosm-cc/bluemonday"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	goldhtml "github.com/yuin/goldmark/renderer/html"
+)
+
+// cleaner is what HTML passes on its way out and in.
+type cleaner struct {
+	markdown goldmark.Markdown
+	policy   *bluemonday.Policy
+	strict   *bluemonday.Policy
+}
+
+var clean = sync.OnceValue(func() cleaner {
+	p := bluemonday.NewPolicy()
+	p.AllowURLSchemes("http", "https", "mailto")
+	p.RequireParseableURLs(true)
+	p.AllowRelativeURLs(false)
+	p.AllowElements("p", "br", "strong", "em", "b", "i", "u", "del", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4")
+	p.AllowAttrs("href").OnElements("a")
+	p.RequireNoFollowOnLinks(true)
+	return cleaner{
+		markdown: goldmark.New(goldmark.WithExtensions(extension.Linkify), goldmark.WithRendererOptions(goldhtml.WithHardWraps())),
+		policy:   p, strict: bluemonday.StrictPolicy(),
+	}
+})
+
+// markdown gives sanitised HTML of what people wrote.
+func markdown(source string) string {
+	var b bytes.Buffer
+	if strings.TrimSpace(source) == "" || clean().markdown.Convert([]byte(source), &b) != nil {
+		return ""
+	}
+	out := strings.NewReplacer("<h1", "<h3", "</h1>", "</h3>", "<h2", "<h3", "</h2>", "</h3>").Replace(b.String())
+	return strings.TrimSpace(clean().policy.Sanitize(out))
+}
+
+// cleanHTML is what may stay of a stranger's HTML.
+func cleanHTML(foreign string) string { return strings.TrimSpace(clean().policy.Sanitize(foreign)) }
+
+// plain is the words of a stranger's text on one line, without any HTML.
+func plain(foreign string) string {
+	bare := html.UnescapeString(clean().strict.Sanitize(foreign))
+	return strings.Join(strings.FieldsFunc(bare, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+}
+
+// paragraph is plain text as HTML.
+func paragraph(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "<p>" + html.EscapeString(text) + "</p>"
+}
+
+// months are in the languages that the interface has; elsewhere a date is written in the form of ISO 8601.
+var months = map[string][]string{
+	"fr": {"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"},
+	"en": {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
+}
+
+// dateText writes when something takes place, in its own time zone: "1 July 2027, 18:00".
+func dateText(t time.Time, allDay bool, lang string) string {
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	date := t.Format("2006-01-02")
+	if names := months[base]; names != nil {
+		day := fmt.Sprint(t.Day())
+		if base == "fr" && t.Day() == 1 {
+			day = "1er"
+		}
+		date = fmt.Sprintf("%s %s %d", day, names[t.Month()-1], t.Year())
+	}
+	if allDay {
+		return date
+	}
+	return date + ", " + t.Format("15:04")
+}

@@ -1,0 +1,249 @@
+// Package vocab reads and writes ActivityStreams documents with the streams library, whose traps it keeps to itself:
+// types that are lists, panics on foreign input, lists of one that become scalars, terms that lose their context.
+package vocab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"code.superseriousbusiness.org/activity/streams"
+	"code.superseriousbusiness.org/activity/streams/vocab"
+	"golang.org/x/net/idna"
+)
+
+// Addresses of the vocabulary.
+const (
+	Context = "https://www.w3.org/ns/activitystreams"
+	Public  = Context + "#Public"
+)
+
+// ErrForm is a document that is no activity that we can understand.
+var ErrForm = errors.New("not a well-formed activity")
+
+// Ref is an object that an activity points at: an address, and the document when it came along. What came along has only
+// its address's word for it when the address belongs to somebody else.
+type Ref struct {
+	ID   string
+	Type string         // "" when only the address came
+	Doc  map[string]any // nil when only the address came
+}
+
+// Activity is what matters of an activity that came in.
+type Activity struct {
+	ID, Type, Actor string
+	Objects         []Ref // at least one
+	Doc             map[string]any
+}
+
+// Object is the first object.
+func (a *Activity) Object() Ref { return a.Objects[0] }
+
+// Read understands an activity: it must have an id, one actor, and an object. The types of the ActivityStreams vocabulary
+// are checked by the library; others are taken as they are named.
+func Read(doc map[string]any) (*Activity, error) {
+	doc = normalise(doc).(map[string]any)
+	if _, ok := doc["@context"]; !ok {
+		doc["@context"] = Context
+	}
+	a := &Activity{ID: text(doc["id"]), Type: text(doc["type"]), Doc: doc}
+	if a.ID == "" || a.Type == "" {
+		return nil, fmt.Errorf("no id or no type: %w", ErrForm)
+	}
+	t, err := toType(doc)
+	switch {
+	case errors.Is(err, streams.ErrUnhandledType):
+		a.Actor = one(doc["actor"]).ID
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrForm, err)
+	default:
+		if a.Actor, err = actorOf(t); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range list(doc["object"]) {
+		if r := one(v); r.ID != "" || r.Doc != nil {
+			a.Objects = append(a.Objects, r)
+		}
+	}
+	if a.Actor == "" || len(a.Objects) == 0 {
+		return nil, fmt.Errorf("no actor or no object: %w", ErrForm)
+	}
+	return a, nil
+}
+
+// toType lets the library understand a document. It panics on some of what strangers send.
+func toType(doc map[string]any) (t vocab.Type, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t, err = nil, fmt.Errorf("%w: %v", ErrForm, r)
+		}
+	}()
+	return streams.ToType(context.Background(), doc)
+}
+
+// actorOf is the one actor of an activity.
+func actorOf(t vocab.Type) (id string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			id, err = "", fmt.Errorf("%w: %v", ErrForm, r)
+		}
+	}()
+	has, ok := t.(interface {
+		GetActivityStreamsActor() vocab.ActivityStreamsActorProperty
+	})
+	if !ok {
+		return "", fmt.Errorf("%s is no activity: %w", t.GetTypeName(), ErrForm)
+	}
+	actors := has.GetActivityStreamsActor()
+	if actors == nil || actors.Len() != 1 {
+		return "", fmt.Errorf("not one actor: %w", ErrForm)
+	}
+	it := actors.At(0)
+	if it.IsIRI() {
+		return it.GetIRI().String(), nil
+	}
+	if t := it.GetType(); t != nil && t.GetJSONLDId() != nil {
+		return t.GetJSONLDId().Get().String(), nil
+	}
+	return "", fmt.Errorf("the actor has no id: %w", ErrForm)
+}
+
+// normalise copies a document so that each type is one word, the first of a list, and the short forms of the public
+// collection are its address.
+func normalise(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, member := range v {
+			switch k {
+			case "type":
+				if l := list(member); len(l) > 0 {
+					if s := text(l[0]); s != "" {
+						out[k] = s
+					}
+				}
+			case "to", "cc", "bto", "bcc", "audience":
+				all := list(normalise(member))
+				for i, m := range all {
+					if m == "Public" || m == "as:Public" {
+						all[i] = Public
+					}
+				}
+				out[k] = all
+			default:
+				out[k] = normalise(member)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = normalise(item)
+		}
+		return out
+	}
+	return v
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// list is what a property holds: nothing, one thing, or several.
+func list(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return slices.Clone(v)
+	}
+	return []any{v}
+}
+
+// one is the thing that a value points at.
+func one(v any) Ref {
+	switch v := v.(type) {
+	case string:
+		return Ref{ID: v}
+	case map[string]any:
+		return Ref{ID: text(v["id"]), Type: text(v["type"]), Doc: v}
+	}
+	return Ref{}
+}
+
+// Refs reads what a property of a document points at.
+func Refs(doc map[string]any, property string) []Ref {
+	var refs []Ref
+	for _, v := range list(doc[property]) {
+		if r := one(v); r.ID != "" {
+			refs = append(refs, r)
+		}
+	}
+	return refs
+}
+
+// Texts reads the texts of a property.
+func Texts(doc map[string]any, property string) []string {
+	var all []string
+	for _, v := range list(doc[property]) {
+		if s := text(v); s != "" {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Text reads the one text of a property, or "".
+func Text(doc map[string]any, property string) string {
+	if all := Texts(doc, property); len(all) == 1 {
+		return all[0]
+	}
+	return ""
+}
+
+// Host is the host of an address, lower case, in ASCII (IDNA), with the port unless it is the scheme's own: what domains
+// are compared by. It is empty for what is not an http(s) address with a host and without a user.
+func Host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return ""
+	}
+	name, err := idna.Lookup.ToASCII(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
+	if err != nil {
+		// Lookup refuses underscores and IPv6, which http allows; what has no ASCII form has no host.
+		if name = strings.ToLower(u.Hostname()); strings.ContainsFunc(name, func(r rune) bool { return r > 0x7e }) {
+			return ""
+		}
+	}
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	switch port := u.Port(); {
+	case port == "", port == "443" && u.Scheme == "https", port == "80" && u.Scheme == "http":
+		return name
+	default:
+		return name + ":" + port
+	}
+}
+
+// SameOrigin reports whether two addresses have the same scheme and [Host].
+func SameOrigin(a, b string) bool {
+	ha, hb := Host(a), Host(b)
+	return ha != "" && ha == hb && strings.HasPrefix(strings.ToLower(a), "https:") == strings.HasPrefix(strings.ToLower(b), "https:")
+}
+
+// Endpoints are the documents under an actor's endpoints.
+func Endpoints(doc map[string]any) []map[string]any {
+	var all []map[string]any
+	for _, v := range list(doc["endpoints"]) {
+		if m, ok := v.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/sqlitestore"
+	"archipel/federation/fedtest"
+
+	"github.com/paulmach/orb"
+)
+
+// freePort is a port that nobody listens on now. The public address must be known before the program starts.
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// openBeside opens the data folder of a running program, as any other process may.
+func openBeside(t *testing.T, dir string) *directory.Directory {
+	t.Helper()
+	store, err := sqlitestore.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	d, err := directory.Open(t.Context(), directory.Options{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func fair(name string) directory.Entry {
+	return directory.Entry{
+		Kind: directory.Event, Name: name, Description: "Apportez *vos plantes*.", Lang: "fr", Tags: []string{"jardin partagé"},
+		Sites: []orb.Point{{4.39, 45.44}}, Address: &directory.Address{Street: "2 rue des Tilleuls", Locality: "Saint-Étienne", PostalCode: "42000", Country: "FR"},
+		Event: &directory.Schedule{Start: time.Now().AddDate(0, 1, 0), End: time.Now().AddDate(0, 1, 0).Add(2 * time.Hour), Timezone: "Europe/Paris"},
+	}
+}
+
+// TestFederation lets another server follow the real program, which is killed in between.
+func TestFederation(t *testing.T) {
+	dir, address := t.TempDir(), freePort(t)
+	base := "http://" + address
+	args := []string{"serve", "-data", dir, "-listen", address, "-public-url", base, "-federation", "on"}
+	p := start(t, nil, args...)
+
+	status, finger := fedtest.Get(t, base+"/.well-known/webfinger?resource=acct:relay@"+address)
+	if status != http.StatusOK || finger["subject"] != "acct:relay@"+address {
+		t.Fatalf("WebFinger answered %d %v", status, finger)
+	}
+	if status, info := fedtest.Get(t, base+"/nodeinfo/2.1"); status != http.StatusOK || info["version"] != "2.1" {
+		t.Errorf("NodeInfo answered %d %v", status, info)
+	}
+	status, relay := fedtest.Get(t, base+"/ap/relay")
+	if status != http.StatusOK || relay["type"] != "Application" || relay["id"] != base+"/ap/relay" {
+		t.Fatalf("the actor is %d %v", status, relay)
+	}
+
+	peer := fedtest.NewPeer(t)
+	follow := peer.Activity("Follow", relay["id"])
+	if status := peer.Post(relay["inbox"].(string), follow, nil); status != http.StatusAccepted {
+		t.Fatalf("Follow was answered with %d", status)
+	}
+	accept := peer.Await("Accept", 1)[0]
+	if o, _ := accept["object"].(map[string]any); o["id"] != follow["id"] || accept["actor"] != relay["id"] {
+		t.Errorf("Accept says %v", accept)
+	}
+
+	d := openBeside(t, dir)
+	e, err := d.Put(t.Context(), "test", fair("Troc de plantes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := peer.Await("Create", 1)[0]
+	object := create["object"].(map[string]any)
+	if object["id"] != base+"/id/"+string(e.ID) || object["type"] != "Event" || object["name"] != "Troc de plantes" {
+		t.Errorf("Create brings %v", object)
+	}
+	e.Name = "Grand troc de plantes"
+	if e, err = d.Put(t.Context(), "test", e); err != nil {
+		t.Fatal(err)
+	}
+	if o := peer.Await("Update", 1)[0]["object"].(map[string]any); o["name"] != e.Name {
+		t.Errorf("Update brings %v", o)
+	}
+
+	p.kill()
+	if _, err := d.Put(t.Context(), "test", fair("Pendant la panne")); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, nil, args...)
+	if o := peer.Await("Create", 2)[1]["object"].(map[string]any); o["name"] != "Pendant la panne" {
+		t.Errorf("after the kill came %v", o)
+	}
+
+	e.Status = directory.Removed
+	if e, err = d.Put(t.Context(), "test", e); err != nil {
+		t.Fatal(err)
+	}
+	if o := peer.Await("Delete", 1)[0]["object"].(map[string]any); o["id"] != base+"/id/"+string(e.ID) || o["type"] != "Tombstone" {
+		t.Errorf("Delete brings %v", o)
+	}
+	if status, o := fedtest.Get(t, base+"/id/"+string(e.ID)); status != http.StatusGone || o["type"] != "Tombstone" {
+		t.Errorf("the object is %d %v now", status, o)
+	}
+	if all := peer.Received(""); len(all) != 5 {
+		t.Errorf("%d activities came, 5 were to come: %v", len(all), all)
+	}
+	if err := p.stop(); err != nil {
+		t.Errorf("it stopped with %v; it said %s", err, p.stderr)
+	}
+}
