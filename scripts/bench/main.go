@@ -19,9 +19,12 @@ func run(args []string) error {
 		"points": writePoints, // N POINTS TILES: the files that both sides read
 		"index":  benchIndex,  // POINTS TILES: figures of geo.Index as JSON
 		"table":  table,       // N FOLDER: the comparison
+
+		"server":   benchServer, // PROGRAM POINTS TILES: pages, tiles and writes of a running server
+		"constant": constant,    // BYTES: a server to compare it with
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
-		return fmt.Errorf("usage: bench points|index|table ...; see run.sh")
+		return fmt.Errorf("usage: bench points|index|table|server ...; see run.sh")
 	}
 	return commands[args[0]](args[1:])
 }
