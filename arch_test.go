@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"directory/hours":       {},
 	"directory/taxonomy":    {"directory"},
 	"directory/demo":        {"directory"},
-	"directory/transfer":    {"directory"},
+	"directory/transfer":    {"directory", "directory/hours"},
 	"directory/sqlitestore": {"directory"},
 	"directory/mongostore":  {"directory"},
 	"directory/storetest":   {"directory"},

@@ -15,6 +15,7 @@ import (
 
 	"archipel/api"
 	"archipel/directory"
+	"archipel/directory/hours"
 	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
@@ -387,7 +388,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	e.Address = &directory.Address{Street: hostile, Locality: hostile, Region: hostile, PostalCode: hostile}
 	e.Contact = &directory.Contact{Name: hostile, Website: "https://example.org/?\"><script>"}
 	e.Links = []directory.Link{{URL: "https://example.org/'\"><script>alert(1)</script>", Title: hostile}}
-	e.OpeningHours = hostile
+	e.OpeningHours = hours.Quote(hostile)
 	e.Accessibility = map[string]string{"note": hostile}
 	e.Source = &directory.Source{Name: hostile, ExternalID: hostile}
 	e.Extra = map[string]string{hostile: hostile}

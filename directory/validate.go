@@ -221,7 +221,7 @@ func (c *checker) texts(e *Entry) {
 			c.text(field+".description", t.Description, MaxDescription, true)
 		}
 	}
-	c.line("openingHours", e.OpeningHours, 1_000)
+	c.opening(e)
 }
 
 func (c *checker) where(e *Entry, rules Rules) {

@@ -177,7 +177,7 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			refused = d.checkSource(&e, sources)
 		}
 		if refused == nil {
-			refused = Validate(&e, rules)
+			refused = Validate(sameHours(&e, was, op), rules)
 		}
 		if refused != nil {
 			outcomes[i] = Outcome{Entry: entries[i], Result: Failed, Err: refused}

@@ -299,3 +299,27 @@ func TestFromWeekInverse(t *testing.T) {
 		}
 	}
 }
+
+func TestQuote(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "",
+		" \n ":                         "",
+		"Mo-Fr  9:00-12:00;":           "Mo-Fr 09:00-12:00",
+		"du lundi au vendredi":         `"du lundi au vendredi"`,
+		"le \"mardi\";\n10h || 12h ":   `"le 'mardi'; 10h || 12h"`,
+		"\xffle mardi":                 `"le mardi"`,
+		`"sur rendez-vous"`:            `"sur rendez-vous"`,
+		strings.Repeat("é", maxLength): `"` + strings.Repeat("é", maxLength/2-1) + `"`,
+	} {
+		got := Quote(text)
+		if got != want {
+			t.Errorf("%.40q: got %.40q, want %.40q", text, got, want)
+		}
+		if got == "" {
+			continue
+		}
+		if h := mustParse(t, got); h.String() != got {
+			t.Errorf("%.40q is not canonical: %s", got, h)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package hours
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // String writes the hours in canonical form, which [Parse] reads as the same hours.
@@ -124,4 +125,21 @@ func (s span) String() string {
 		out += "+"
 	}
 	return out
+}
+
+// Quote makes hours of a text that is none: it stands as a comment, so that it is kept and shown, and the state is Unknown. What
+// [Parse] understands is returned in canonical form, and a blank text is empty.
+func Quote(text string) string {
+	if h, err := Parse(text); err == nil {
+		return h.String()
+	}
+	text = strings.Join(strings.Fields(strings.ReplaceAll(strings.ToValidUTF8(text, ""), `"`, "'")), " ")
+	for len(text) > maxLength-2 {
+		_, n := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-n]
+	}
+	if text == "" {
+		return ""
+	}
+	return `"` + strings.TrimSpace(text) + `"`
 }

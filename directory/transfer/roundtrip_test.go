@@ -13,6 +13,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 )
 
 // maker makes valid entries with awkward contents. full fills every field that the kind has.
@@ -84,7 +85,7 @@ func pick[T any](m maker, list ...T) T { return list[m.IntN(len(list))] }
 func (m maker) entry(kind directory.Kind, n int) directory.Entry {
 	e := directory.Entry{
 		ID: directory.NewID(), Kind: kind, Name: fmt.Sprintf("%s %d", m.raw(), n), Slug: fmt.Sprintf("slug-%d", n), Aliases: []string{fmt.Sprintf("alias-%d", n), fmt.Sprintf("old-%d", n)},
-		Summary: m.line("s"), Description: m.text(), Tags: m.list("tag"), OpeningHours: m.line("h"), Status: directory.Published,
+		Summary: m.line("s"), Description: m.text(), Tags: m.list("tag"), OpeningHours: hours.Quote(m.line("h")), Status: directory.Published,
 		Accessibility: m.table(directory.AccessibilityKeys, "a"), Identifiers: m.table(directory.IdentifierKeys, "i"),
 		Extra: m.table([]string{"Clé, 1", "b=c", "x.y"}, "x"), Created: m.time().UTC(), Licence: pick(m, "ODbL-1.0", "etalab-2.0", "LicenseRef-x"),
 		Private: &directory.Private{Email: "secret@example.org", Owners: []string{"alice"}},

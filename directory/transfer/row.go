@@ -14,6 +14,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 )
 
 // cell is one value of a row with the column that it comes from.
@@ -357,6 +358,10 @@ func (b *builder) validate(rec *record) error {
 		}
 		dropped := false
 		for _, p := range invalid {
+			if p.Field == "openingHours" && quoteHours(rec) {
+				dropped = true
+				break
+			}
 			if value, ok := drop(&rec.entry, p.Field); ok {
 				dropped = true
 				rec.warn(p.Field, CodeDropped, value, strings.ReplaceAll(p.Code, "_", " ")+", left out")
@@ -369,6 +374,18 @@ func (b *builder) validate(rec *record) error {
 		directory.Normalize(&rec.entry)
 	}
 	return directory.Validate(&rec.entry, b.opts.Rules)
+}
+
+// quoteHours keeps opening hours that are written for people, as a comment.
+func quoteHours(rec *record) bool {
+	was := rec.entry.OpeningHours
+	quoted := hours.Quote(was)
+	if _, err := hours.Parse(quoted); err != nil || quoted == was || utf8.RuneCountInString(quoted) > directory.MaxHours {
+		return false
+	}
+	rec.warn("openingHours", CodeAltered, was, "is not in OpenStreetMap's syntax of opening hours, kept as a comment")
+	rec.entry.OpeningHours = quoted
+	return true
 }
 
 // keepExtra keeps a value that no field takes, within what an entry may hold.
