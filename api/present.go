@@ -29,10 +29,7 @@ type presenter struct {
 
 func (s *Server) presenter(lang string) presenter {
 	site := s.Site()
-	zone, err := time.LoadLocation(site.Timezone)
-	if err != nil {
-		zone = time.UTC
-	}
+	zone := s.zone()
 	return presenter{s: s, lang: lang, now: s.Now().In(zone), zone: zone, demo: site.Demo}
 }
 

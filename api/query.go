@@ -169,12 +169,18 @@ func (s *Server) parseValues(v url.Values) (request, error) {
 	return r, nil
 }
 
-// zone is the site's time zone.
+// zone is the site's time zone. It is kept: to read it takes longer than to draw a tile.
 func (s *Server) zone() *time.Location {
-	if loc, err := time.LoadLocation(s.Site().Timezone); err == nil {
-		return loc
+	name := s.Site().Timezone
+	if kept := s.inZone.Load(); kept != nil && kept.String() == name {
+		return kept
 	}
-	return time.UTC
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	s.inZone.Store(loc)
+	return loc
 }
 
 // page is what the index is asked for.

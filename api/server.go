@@ -51,7 +51,8 @@ type Server struct {
 	metrics *metrics
 	maps    *pictures
 	tiles   *lru[string, []byte]
-	packed  *lru[string, []byte] // built files as brotli, by name
+	packed  *lru[string, []byte]          // built files as brotli, by name
+	inZone  atomic.Pointer[time.Location] // the site's time zone, last read
 
 	meanings *lru[string, meant]
 	ready    atomic.Bool
