@@ -18,7 +18,6 @@ import (
 	"archipel/search/meili"
 
 	"github.com/google/uuid"
-	"github.com/paulmach/orb"
 )
 
 // openSearch opens the engine that the options name: Meilisearch, or the embedded one.
@@ -47,14 +46,36 @@ func (t categoryNames) Labels(id string) []string {
 	return append(labels, c.Synonyms...)
 }
 
-// zoner names the zones of a position by the gazetteer.
+// zoner names the zones of an entry by the gazetteer.
 type zoner struct{ places *geocode.Gazetteer }
 
-func (z zoner) Zones(p orb.Point) []string {
-	zones := z.places.Zones(p, "")
-	codes := make([]string, len(zones))
+func (z zoner) Zones(e *directory.Entry) (codes []string) {
+	var address geocode.Address
+	if a := e.Address; a != nil {
+		address = geocode.Address{Street: a.Street, Postcode: a.PostalCode, City: a.Locality, Country: a.Country}
+		if a.Code != "" && (a.Country == "" || strings.EqualFold(a.Country, homeCountry)) {
+			if zones := z.places.ZoneChain(geocode.ZoneCode(homeCountry+"-"+a.Code), ""); zones != nil {
+				codes = add(codes, zones)
+				address = geocode.Address{} // the municipality is known
+			}
+		}
+	}
+	for i, p := range e.Sites {
+		if i == 0 && codes != nil {
+			continue // the first one is where the address is
+		}
+		codes = add(codes, z.places.ZonesOf(p, address, ""))
+		address = geocode.Address{} // of the first one only
+	}
+	if len(e.Sites) == 0 && codes == nil {
+		codes = add(codes, z.places.ZonesAt(address, ""))
+	}
+	return codes
+}
+
+func add(codes []string, zones []geocode.Zone) []string {
 	for i := range zones {
-		codes[i] = string(zones[i].Code)
+		codes = append(codes, string(zones[i].Code))
 	}
 	return codes
 }

@@ -118,13 +118,8 @@ func (b *Builder) Document(e *directory.Entry) Document {
 			}
 		}
 	}
-	if e.Address != nil && e.Address.Code != "" {
-		zone([]string{e.Address.Code})
-	}
 	if b.Zoner != nil {
-		for _, p := range e.Sites {
-			zone(b.Zoner.Zones(p))
-		}
+		zone(b.Zoner.Zones(e))
 	}
 	if e.Kind == directory.Event {
 		d.Schedule = e.Event

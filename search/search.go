@@ -65,9 +65,10 @@ type Taxonomy interface {
 	Ancestors(id string) []string
 }
 
-// Zoner names the zones that a position lies in, with those above them: municipality, département, region, country.
+// Zoner names the zones that an entry lies in, with those above them: municipality, département, region, country. Its
+// address tells on which side of a border it is, and where it is when it has no position.
 type Zoner interface {
-	Zones(p orb.Point) []string
+	Zones(e *directory.Entry) []string
 }
 
 // Status says how an index fares.

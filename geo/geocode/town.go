@@ -1,6 +1,7 @@
 package geocode
 
 import (
+	"slices"
 	"strings"
 
 	"archipel/geo/geocode/gazdata"
@@ -99,4 +100,36 @@ func (g *Gazetteer) ZonesOf(at orb.Point, a Address, language string) []Zone {
 		}
 	}
 	return g.Zones(at, language)
+}
+
+// ZonesAt gives the areas of an entry that has an address and no position, the narrowest first; nil when its town
+// is not known, or could be one of several.
+func (g *Gazetteer) ZonesAt(a Address, language string) []Zone {
+	q := Query{City: a.City, Postcode: a.Postcode, Country: a.Country, Language: language, Limit: 5}
+	if strings.TrimSpace(a.City) == "" && strings.TrimSpace(a.Postcode) == "" || q.Validate() != nil {
+		return nil
+	}
+	found := g.locate(q)
+	if len(found) == 0 || found[0].Zone == "" {
+		return nil
+	}
+	chain := g.ZoneChain(found[0].Zone, language)
+	for _, other := range found[1:] {
+		if other.Name != found[0].Name && strings.TrimSpace(a.City) != "" || other.Kind == KindVillage || other.Zone == "" {
+			continue // another town, that only begins like it
+		}
+		chain = shared(chain, g.ZoneChain(other.Zone, language))
+	}
+	return chain
+}
+
+// shared is what two chains have in common: what holds both.
+func shared(a, b []Zone) []Zone {
+	i := 0
+	for ; i < len(a); i++ {
+		if slices.ContainsFunc(b, func(z Zone) bool { return z.Code == a[i].Code }) {
+			break
+		}
+	}
+	return a[i:]
 }

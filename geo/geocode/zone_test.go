@@ -195,3 +195,23 @@ func TestZonesOf(t *testing.T) {
 		}
 	}
 }
+
+func TestZonesAt(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		address Address
+		want    []ZoneCode
+	}{
+		{Address{Street: "3 rue X", Postcode: "42000", City: "Saint-Étienne"}, []ZoneCode{"FR-42218", "FR-42", "FR-ARA", "FR"}},
+		{Address{Postcode: "26340", City: "SAILLANS", Country: "FR"}, []ZoneCode{"FR-26289", "FR-26", "FR-ARA", "FR"}},
+		{Address{Postcode: "42000"}, []ZoneCode{"FR-42218", "FR-42", "FR-ARA", "FR"}},
+		{Address{City: "Saillans"}, []ZoneCode{"FR"}}, // one in the Drôme, one in the Gironde
+		{Address{City: "Nulpart-sur-Rien"}, nil},
+		{Address{Street: "12 rue de Lyon"}, nil},
+		{Address{}, nil},
+	} {
+		if got := codes(france().ZonesAt(tc.address, "fr")); !slices.Equal(got, tc.want) {
+			t.Errorf("%+v: got %v, want %v", tc.address, got, tc.want)
+		}
+	}
+}

@@ -21,7 +21,7 @@ import (
 )
 
 // format is what the index on disk holds; another one is rebuilt. Raise it when documents or their terms change.
-const format = 1
+const format = 2
 
 const (
 	storedField = "d" // the search.Document as JSON

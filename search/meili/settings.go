@@ -14,7 +14,7 @@ import (
 )
 
 // format is what the documents hold; raise it when that changes, and every index is built again.
-const format = 1
+const format = 2
 
 const (
 	maxTotalHits = 200_000 // how many hits Meilisearch counts and gives out

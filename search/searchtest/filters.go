@@ -208,9 +208,7 @@ func inArea(e *directory.Entry, q *search.Query) bool {
 		if e.Area != nil {
 			have = append(have, e.Area.Zones...)
 		}
-		for _, p := range e.Sites {
-			have = append(have, Zoner{}.Zones(p)...)
-		}
+		have = append(have, Zoner{}.Zones(e)...)
 		if !overlap(have, q.Zones) {
 			return false
 		}

@@ -43,11 +43,21 @@ func (Taxonomy) Ancestors(id string) []string {
 	return nil
 }
 
-// Zoner puts every position into France, and some into a département.
+// Zoner puts every position into France, and some into a département; without a position the postal code tells.
 type Zoner struct{}
 
-// Zones names the zones of a position.
-func (Zoner) Zones(p orb.Point) []string {
+// Zones names the zones of an entry.
+func (Zoner) Zones(e *directory.Entry) (zones []string) {
+	for _, p := range e.Sites {
+		zones = append(zones, zonesAt(p)...)
+	}
+	if a := e.Address; len(e.Sites) == 0 && a != nil && len(a.PostalCode) == 5 {
+		zones = append(zones, "FR", "FR-"+a.PostalCode[:2])
+	}
+	return zones
+}
+
+func zonesAt(p orb.Point) []string {
 	z := []string{"FR"}
 	switch {
 	case p[0] > 4.6 && p[0] < 5.2 && p[1] > 45.5 && p[1] < 46:
