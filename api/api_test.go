@@ -29,14 +29,14 @@ import (
 var now = time.Date(2027, 3, 12, 9, 0, 0, 0, time.UTC)
 
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	d      *directory.Directory
 	store  directory.Store
 	server *api.Server
 	index  *geo.Index
 }
 
-func open(t *testing.T) *site {
+func open(t testing.TB) *site {
 	t.Helper()
 	store, err := sqlitestore.Open(t.Context(), t.TempDir())
 	if err != nil {
