@@ -97,7 +97,38 @@ func openGeocoder(ctx context.Context, c config, places *geocode.Gazetteer, log 
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("-nominatim: %w", err), cache.Close())
 	}
-	return geocode.NewLocator(places, server), func() error { return errors.Join(server.Close(), cache.Close()) }, nil
+	tending, stop := context.WithCancel(ctx)
+	tended := make(chan struct{})
+	go func() {
+		defer close(tended)
+		tendCache(tending, cache, log)
+	}()
+	return geocode.NewLocator(places, server), func() error {
+		stop()
+		<-tended
+		return errors.Join(server.Close(), cache.Close())
+	}, nil
+}
+
+// tendCache forgets old answers, once a day.
+func tendCache(ctx context.Context, cache *geocode.FileCache, log *slog.Logger) {
+	tick := time.NewTicker(24 * time.Hour)
+	defer tick.Stop()
+	for {
+		switch n, err := cache.Prune(ctx, time.Now().Add(-geocode.PruneAge)); {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("forgetting old addresses", "err", err)
+		case n > 0:
+			log.Info("old addresses were forgotten", "count", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // addressServer tells /readyz about the geocoder.

@@ -408,5 +408,11 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 	for _, credit := range s.Basemap.Info().Attribution {
 		v.Basemap = append(v.Basemap, frontend.Credit{Name: credit})
 	}
+	if s.Locator != nil {
+		v.Addresses = s.Locator.HasServer()
+		for _, credit := range s.Locator.Credits() {
+			v.Finding = append(v.Finding, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: credit.LicenceURL})
+		}
+	}
 	return s.render(c, frontend.About(p, v))
 }

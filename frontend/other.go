@@ -38,6 +38,8 @@ type AboutView struct {
 	Entries      int
 	Sources      []Credit // of the entries
 	Basemap      []Credit // Natural Earth, GeoNames, streets
+	Finding      []Credit // of towns and addresses
+	Addresses    bool     // addresses that are looked for go to a server of addresses
 	Version      string   // of the program
 	SourceURL    string   // where the program's source is
 	APIURL       string   // "/api"

@@ -37,6 +37,11 @@ func NominatimCredit() Credit {
 	return Credit{"© OpenStreetMap contributors", "https://www.openstreetmap.org/copyright", "ODbL 1.0", "https://opendatacommons.org/licenses/odbl/1-0/"}
 }
 
+// addressCredit is what must be said of a server with the Base Adresse Nationale (Addok).
+func addressCredit() Credit {
+	return Credit{"Base Adresse Nationale", "https://adresse.data.gouv.fr/", "Licence Ouverte 2.0", "https://www.etalab.gouv.fr/licence-ouverte-open-licence/"}
+}
+
 // Gazetteer is the embedded Geocoder of towns, postal codes, départements, regions
 // and countries: 220,000 places of the world, and all the communes of France. It
 // knows no street. It never changes, so everything may use it at the same time.

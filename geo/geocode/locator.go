@@ -131,6 +131,18 @@ func (l *Locator) Health(ctx context.Context) error {
 // HasServer tells whether addresses can be found at all.
 func (l *Locator) HasServer() bool { return l.server != nil }
 
+// Credits are the sources of what is found, for the about page.
+func (l *Locator) Credits() []Credit {
+	list := GazetteerCredits()
+	switch s, _ := l.server.(*Server); {
+	case l.server == nil:
+		return list
+	case s != nil && s.Name() == (addok{}).name():
+		return append(list, addressCredit())
+	}
+	return append(list, NominatimCredit())
+}
+
 // submit is what the gazetteer says of a submitted query, and whether it is
 // the whole name of something, so that no server need be asked.
 func (g *Gazetteer) submit(q Query) ([]Place, bool) {
