@@ -92,10 +92,10 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		parts = append(parts, addressServer{locator})
 	}
 
-	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
+	index, relations, sources, waiting := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &api.Waiting{}
 	published := &federation.Published{}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, published}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
+		Store: store, Views: []directory.View{index, relations, sources, published, waiting}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
 	})
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	server, err := api.New(api.Options{
-		Accounts:  accounts,
+		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
 		Federation: fediverse.handler(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
@@ -125,6 +125,8 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
+
+	d.Follow(server.Decisions("http://" + reachable(ln.Addr())))
 
 	running, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -207,6 +207,11 @@ func (s *Server) entryMap(c *fiber.Ctx) error {
 	if err != nil || redirected {
 		return err
 	}
+	return s.mapOf(c, &e)
+}
+
+// mapOf draws where an entry is, whoever may see it.
+func (s *Server) mapOf(c *fiber.Ctx, e *directory.Entry) error {
 	if len(e.Sites) == 0 {
 		return fiber.NewError(http.StatusNotFound, "no position")
 	}
@@ -228,7 +233,7 @@ func (s *Server) entryMap(c *fiber.Ctx) error {
 		o.Zoom = min(o.Zoom, s.closest(orb.Point(e.Sites[0])))
 	}
 	o.Language = s.lang(c)
-	return s.send(c, fmt.Sprintf("%s %s %d %d %v %s %s", e.ID, entryTag(&e), o.Width, o.Height, o.Scale, o.Theme, o.Language), o)
+	return s.send(c, fmt.Sprintf("%s %s %d %d %v %s %s", e.ID, entryTag(e), o.Width, o.Height, o.Scale, o.Theme, o.Language), o)
 }
 
 // closest is the deepest zoom at which the basemap still says where one is: its streets, or else its towns.

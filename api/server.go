@@ -21,7 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, Waiting, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -34,6 +34,7 @@ type Options struct {
 	Locator   *geocode.Locator   // addresses, when they are submitted; nil: none are known
 	Parts     []Health           // what may be away without stopping the directory
 	Accounts  *account.Service   // nil: nobody can sign in
+	Waiting   *Waiting           // what waits for moderation; nil: there are no pages for it
 	Site      func() Site
 	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
 	Version   string
@@ -125,6 +126,10 @@ func (s *Server) routes() {
 
 	for format := range formats {
 		app.Get("/entries."+format, s.export(format))
+	}
+
+	if s.Accounts != nil && s.Waiting != nil {
+		s.moderationRoutes()
 	}
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)

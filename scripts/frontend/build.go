@@ -34,6 +34,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"island/main.ts", "island.js"},
 		{"island/livemap.ts", "livemap.js"},
 		{"island/embed.ts", "embed.js"},
+		{"island/moderate.ts", "moderate.js"},
 	} {
 		body, packages, err := bundle(root, nodeModules, entry.from)
 		if err != nil {

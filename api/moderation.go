@@ -1,0 +1,322 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"archipel/api/account"
+	"archipel/directory"
+	"archipel/frontend"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const (
+	queuePage   = 20   // what one page of the queue shows
+	historyRead = 200  // changes read to tell what a waiting entry has gone through
+	maxReason   = 2000 // characters of a reason
+)
+
+// moderationRoutes are the pages of those who keep the directory good.
+func (s *Server) moderationRoutes() {
+	door := account.Require(account.ModerateQueue)
+	s.app.Get("/moderate", door, s.queuePage)
+	s.app.Get("/moderate/entries/:id/map.png", door, s.waitingMap)
+	s.app.Post("/moderate/entries/:id", door, s.decide)
+}
+
+// attempt is a decision that could not be made, to be shown with what was typed.
+type attempt struct {
+	id              directory.ID
+	reason, problem string
+	wrong           string
+}
+
+// queuePage shows what waits.
+func (s *Server) queuePage(c *fiber.Ctx) error { return s.showQueue(c, attempt{}) }
+
+// queueShows are the parts of the queue.
+var queueShows = []string{"all", "new", "changed"}
+
+// moderationPage is a page with forms that nobody keeps.
+func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
+	p := s.page(c, "")
+	l := frontend.T(p.Lang)
+	p.Title = l.Text(title)
+	p.NoIndex, p.Canonical = true, ""
+	if s.Accounts != nil {
+		p.CSRF = s.Accounts.CSRF(c)
+	}
+	c.Set(fiber.HeaderCacheControl, "private, no-store")
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
+	return p, l
+}
+
+func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
+	p, l := s.moderationPage(c, "queue.title")
+	show := c.Query("show", "all")
+	if !slices.Contains(queueShows, show) {
+		return invalidParam("show", directory.CodeUnknown, show)
+	}
+	items, counts, err := s.queue(c, p.Lang, show)
+	if err != nil {
+		return err
+	}
+	v := frontend.QueueView{Wrong: tried.wrong}
+	for _, name := range queueShows {
+		v.Tabs = append(v.Tabs, frontend.QueueTab{Show: name, URL: frontend.ModerateURL(name), Count: counts[name], On: name == show})
+	}
+	from, err := strconv.Atoi(c.Query("from", "0"))
+	if err != nil || from < 0 {
+		return invalidParam("from", directory.CodeInvalid, c.Query("from"))
+	}
+	from = min(from, len(items))
+	to := min(from+queuePage, len(items))
+	v.Items = items[from:to]
+	if to < len(items) {
+		v.Next = "/moderate?" + url.Values{"show": {show}, "from": {strconv.Itoa(to)}}.Encode()
+	}
+	for i := range v.Items {
+		if tried.id != "" && v.Items[i].ID == "e-"+string(tried.id) {
+			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
+		}
+	}
+	if done := c.Query("done"); slices.Contains(decisions, done) && tried == (attempt{}) {
+		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
+			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
+		}
+	}
+	return s.render(c, frontend.Queue(p, v))
+}
+
+// queue gathers what the actor may decide about, and counts it by part.
+func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, map[string]int, error) {
+	ctx, actor, counts := c.UserContext(), account.From(c), map[string]int{}
+	var items []frontend.QueueItem
+	names := map[string]string{}
+	ids := s.Waiting.Pending()
+	for len(ids) > 0 {
+		n := min(len(ids), 500)
+		entries, err := s.Directory.Entries(ctx, ids[:n])
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = ids[n:]
+		for i := range entries {
+			e := &entries[i]
+			if e.Status != directory.Pending || account.May(actor, account.ModerateDecide, e) != nil {
+				continue
+			}
+			item, err := s.waitingItem(ctx, s.presenter(lang), e, names)
+			if err != nil {
+				return nil, nil, err
+			}
+			counts["all"]++
+			counts[item.Type]++
+			if show == "all" || show == item.Type {
+				items = append(items, item)
+			}
+		}
+	}
+	slices.SortStableFunc(items, func(a, b frontend.QueueItem) int { return asking(a) - asking(b) })
+	return items, counts, nil
+}
+
+// asking puts what waits for an answer behind what waits for a decision.
+func asking(i frontend.QueueItem) int {
+	if i.Asked != nil && !i.Asked.Answered {
+		return 1
+	}
+	return 0
+}
+
+// waitingItem tells of an entry that waits.
+func (s *Server) waitingItem(ctx context.Context, show presenter, e *directory.Entry, names map[string]string) (frontend.QueueItem, error) {
+	changes, err := s.Directory.History(ctx, e.ID, 0, historyRead)
+	if err != nil {
+		return frontend.QueueItem{}, err
+	}
+	st := storyOf(changes)
+	item := frontend.QueueItem{
+		ID: "e-" + string(e.ID), Type: "new", Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Since: st.since.In(show.zone),
+		Action: "/moderate/entries/" + string(e.ID), Version: int64(e.Version), Choices: decisions,
+	}
+	if id := e.MainCategory(); id != "" {
+		item.Category = show.category(id)
+	}
+	if st.base != nil {
+		item.Type = "changed"
+	}
+	item.Author, err = s.authorFor(ctx, st.author, names)
+	if err != nil {
+		return item, err
+	}
+	if e.Private != nil {
+		item.Note = e.Private.Note
+		if item.Author == "" {
+			item.Author = e.Private.Email
+		}
+	}
+	if st.asked != nil {
+		item.Asked = &frontend.QueueQuestion{At: st.asked.Time.In(show.zone), Text: st.asked.Note, Answered: st.answered}
+	}
+	for _, f := range directory.Diff(st.base, e) {
+		switch f.Field {
+		case "kind", "slug", "status", "aliases": // said above, or the directory's own
+			continue
+		}
+		item.Fields = append(item.Fields, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
+	}
+	if len(e.Sites) > 0 {
+		item.MapURL = item.Action + "/map.png?w=600&h=240&v=" + strconv.FormatInt(int64(e.Version), 10)
+	}
+	return item, nil
+}
+
+// authorFor is how moderators know an author: by name, or as the log has it; empty for a visitor.
+func (s *Server) authorFor(ctx context.Context, author string, names map[string]string) (string, error) {
+	if name, ok := names[author]; ok {
+		return name, nil
+	}
+	name := author
+	if author == "visitor" {
+		name = ""
+	}
+	if id, ok := strings.CutPrefix(author, account.AuthorPrefix); ok {
+		name = "–"
+		if s.Accounts != nil {
+			switch a, err := s.Accounts.Get(ctx, id); {
+			case err == nil:
+				name = a.Name
+			case !errors.Is(err, account.ErrNoAccount):
+				return "", err
+			}
+		}
+	}
+	names[author] = name
+	return name, nil
+}
+
+// decisions are what can be done with an entry that waits.
+var decisions = []string{"approve", "ask", "refuse"}
+
+// reasonOf reads why a moderator decides, and says what is wrong with it.
+func reasonOf(c *fiber.Ctx, must bool) (string, *directory.Problem) {
+	reason := strings.TrimSpace(strings.ReplaceAll(c.FormValue("reason"), "\r\n", "\n"))
+	switch {
+	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
+		return reason, &directory.Problem{Field: "reason", Code: directory.CodeControl}
+	case utf8.RuneCountInString(reason) > maxReason:
+		return reason, &directory.Problem{Field: "reason", Code: directory.CodeTooLong, Params: map[string]any{"max": maxReason, "got": utf8.RuneCountInString(reason)}}
+	case must && reason == "":
+		return reason, &directory.Problem{Field: "reason", Code: directory.CodeRequired}
+	}
+	return reason, nil
+}
+
+// decide takes the decision of a moderator about an entry that waits. It is about the version that the form shows: when
+// somebody changed or decided meanwhile, nothing is written. The author's mail is sent by [Decisions], from the log.
+func (s *Server) decide(c *fiber.Ctx) error {
+	ctx := c.UserContext()
+	e, err := s.Directory.Entry(ctx, directory.ID(c.Params("id")))
+	if err != nil {
+		return err
+	}
+	if err := account.Check(c, account.ModerateDecide, &e); err != nil {
+		return err
+	}
+	decision := c.FormValue("decision")
+	if !slices.Contains(decisions, decision) {
+		return invalidParam("decision", directory.CodeUnknown, decision)
+	}
+	version, err := strconv.ParseInt(c.FormValue("version"), 10, 64)
+	if err != nil {
+		return invalidParam("version", directory.CodeInvalid, c.FormValue("version"))
+	}
+	l := frontend.T(s.lang(c))
+	reason, problem := reasonOf(c, decision != "approve")
+	if problem != nil {
+		if !wantsPage(c) {
+			return directory.Invalid{*problem}
+		}
+		_, text := l.ProblemText(frontend.Problem{Field: problem.Field, Code: problem.Code, Params: problem.Params})
+		c.Status(http.StatusBadRequest)
+		return s.showQueue(c, attempt{id: e.ID, reason: reason, problem: text, wrong: l.Text("queue.reason_missing", "Name", e.Name)})
+	}
+	if e.Status != directory.Pending || int64(e.Version) != version {
+		err = &directory.ConflictError{Theirs: e}
+	} else {
+		err = s.settle(ctx, account.From(c).Author(), e, decision, reason)
+	}
+	var conflict *directory.ConflictError
+	if errors.As(err, &conflict) && wantsPage(c) {
+		c.Status(http.StatusConflict)
+		return s.showQueue(c, attempt{id: e.ID, reason: reason, wrong: l.Text("queue.conflict", "Name", e.Name)})
+	}
+	if err != nil {
+		return err
+	}
+	return c.Redirect("/moderate?"+url.Values{"done": {decision}, "entry": {string(e.ID)}}.Encode(), http.StatusSeeOther)
+}
+
+// settle writes a decision. e is the entry as the moderator saw it.
+func (s *Server) settle(ctx context.Context, author string, e directory.Entry, decision, reason string) error {
+	switch decision {
+	case "refuse":
+		changes, err := s.Directory.History(ctx, e.ID, 0, historyRead)
+		if err != nil {
+			return err
+		}
+		if base := storyOf(changes).base; base != nil { // it goes on as it was
+			_, err := s.Directory.Revert(ctx, author, e.ID, base.Version, e.Version, reason)
+			return err
+		}
+		e.Status = directory.Removed
+	case "ask":
+		if e.Private == nil {
+			e.Private = &directory.Private{}
+		}
+		e.Private.Note = appendLine(e.Private.Note, "? "+reason)
+	default:
+		e.Status = directory.Published
+	}
+	outcomes, err := s.Directory.Write(ctx, directory.Write{Author: author, Note: reason, Entries: []directory.Entry{e}})
+	if err != nil {
+		return err
+	}
+	return outcomes[0].Err
+}
+
+// appendLine puts a line below a text; the oldest lines give way when it grows too long.
+func appendLine(text, line string) string {
+	if text != "" {
+		text += "\n"
+	}
+	text += line
+	for utf8.RuneCountInString(text) > directory.MaxDescription/2 {
+		_, rest, ok := strings.Cut(text, "\n")
+		if !ok {
+			break
+		}
+		text = rest
+	}
+	return text
+}
+
+// waitingMap is the picture of where a waiting entry is.
+func (s *Server) waitingMap(c *fiber.Ctx) error {
+	e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Params("id")))
+	if err != nil {
+		return err
+	}
+	if err := account.Check(c, account.ModerateDecide, &e); err != nil {
+		return err
+	}
+	return s.mapOf(c, &e)
+}

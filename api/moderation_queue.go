@@ -1,0 +1,115 @@
+package api
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"archipel/directory"
+)
+
+// Waiting is a [directory.View] of the entries that wait for moderation, and of what the page of the directory's health
+// counts. The zero value is ready.
+type Waiting struct {
+	mu      sync.RWMutex
+	pending map[directory.ID]directory.Seq // with the version that waits
+	placed  map[directory.ID]vital         // of public entries of ours
+}
+
+// vital is what is counted of a public entry.
+type vital struct {
+	nowhere bool      // neither a position nor an area
+	seen    time.Time // checked, or else changed
+}
+
+// Apply implements [directory.View].
+func (w *Waiting) Apply(entries []directory.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pending == nil {
+		w.pending, w.placed = map[directory.ID]directory.Seq{}, map[directory.ID]vital{}
+	}
+	for i := range entries {
+		e := &entries[i]
+		delete(w.pending, e.ID)
+		delete(w.placed, e.ID)
+		switch {
+		case e.Origin != "":
+		case e.Status == directory.Pending:
+			w.pending[e.ID] = e.Version
+		case e.Public() && e.Kind != directory.Event:
+			v := vital{nowhere: len(e.Sites) == 0 && e.Area == nil, seen: e.Checked}
+			if v.seen.IsZero() {
+				v.seen = e.Updated
+			}
+			w.placed[e.ID] = v
+		}
+	}
+}
+
+// Pending lists the entries that wait, those that were sent first at the beginning.
+func (w *Waiting) Pending() []directory.ID {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	ids := make([]directory.ID, 0, len(w.pending))
+	for id := range w.pending {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b directory.ID) int { return int(w.pending[a] - w.pending[b]) })
+	return ids
+}
+
+// Health counts the public entries of ours that are nowhere on the map, and those that nobody looked at since a moment.
+func (w *Waiting) Health(since time.Time) (nowhere, stale int) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, v := range w.placed {
+		if v.nowhere {
+			nowhere++
+		}
+		if v.seen.Before(since) {
+			stale++
+		}
+	}
+	return nowhere, stale
+}
+
+// story is what the log tells of an entry that waits.
+type story struct {
+	base     *directory.Entry // what was public last; nil when it never was
+	since    time.Time        // when it was sent
+	author   string           // who sent it
+	asked    *directory.Change
+	answered bool // something changed after the question
+}
+
+// storyOf reads the history of a waiting entry, the newest change first.
+func storyOf(changes []directory.Change) (st story) {
+	run := 0
+	for run < len(changes) && changes[run].Entry.Status == directory.Pending && !changes[run].Redacted {
+		run++
+	}
+	if run > 0 {
+		sent := &changes[run-1]
+		st.since, st.author = sent.Time, sent.Author
+		for i := range run - 1 {
+			if isQuestion(&changes[i], &changes[i+1].Entry, st.author) {
+				st.asked, st.answered = &changes[i], i > 0
+				break
+			}
+		}
+	}
+	for i := run; i < len(changes); i++ {
+		if ch := &changes[i]; !ch.Redacted && ch.Entry.Public() {
+			st.base = &ch.Entry
+			break
+		}
+	}
+	return st
+}
+
+// isQuestion tells the question of a moderator from a change of the author's: somebody else, with words, and nothing of the
+// public form is different.
+func isQuestion(ch *directory.Change, before *directory.Entry, author string) bool {
+	return ch.Author != author && ch.Note != "" && ch.Entry.Status == directory.Pending && before.Status == directory.Pending && len(directory.Diff(before, &ch.Entry)) == 0
+}
