@@ -31,6 +31,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 	for _, entry := range []struct{ from, to string }{
 		{"styles/app.css", "app.css"},
 		{"styles/map.css", "map.css"},
+		{"styles/agenda.css", "agenda.css"},
 		{"island/main.ts", "island.js"},
 		{"island/livemap.ts", "livemap.js"},
 		{"island/embed.ts", "embed.js"},
