@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -82,10 +83,54 @@ func (p presenter) hours(e *directory.Entry, h *hours.Hours) *frontend.Hours {
 		}
 		v.Days = append(v.Days, day)
 	}
+	if _, closed, ok := h.Weekly(); ok && closed {
+		v.Comment = join(" ", v.Comment, words.Text("hours.holidays_closed"))
+	}
 	if v.Comment == "" && !slices.ContainsFunc(week[:], func(s []hours.Span) bool { return len(s) > 0 }) {
 		v.Comment = words.Text("hours.none_this_week")
 	}
 	return v
+}
+
+// hoursLine writes opening hours on one line, for paper: what is the same every week in words, anything else as it was written.
+func (p presenter) hoursLine(e *directory.Entry, h *hours.Hours) string {
+	if h == nil {
+		return e.OpeningHours
+	}
+	week, closed, ok := h.Weekly()
+	if !ok {
+		return e.OpeningHours
+	}
+	words := frontend.T(p.lang)
+	name := func(day int) string { return words.Text(fmt.Sprint("hours.day_", (day+1)%7)) }
+	var parts []string
+	for i := 0; i < 7; {
+		j := i + 1
+		for j < 7 && slices.Equal(week[j], week[i]) {
+			j++
+		}
+		if len(week[i]) > 0 {
+			days := name(i)
+			switch j - i {
+			case 1:
+			case 2:
+				days += ", " + name(j-1)
+			default:
+				days += "–" + name(j-1)
+			}
+			times := make([]string, len(week[i]))
+			for k, s := range week[i] {
+				times[k] = span(words, s)
+			}
+			parts = append(parts, days+" "+strings.Join(times, ", "))
+		}
+		i = j
+	}
+	line := strings.Join(parts, " ; ")
+	if closed {
+		line = join(". ", line, words.Text("hours.holidays_closed"))
+	}
+	return line
 }
 
 // span writes one time of a day.

@@ -126,7 +126,8 @@ func TestOpenOnPages(t *testing.T) {
 	home := s.get("/?lang=fr").body
 	for _, want := range []string{
 		"open_at=now", "Ouvert maintenant", "Ouvert jusqu’à 12:00", // the office
-		"Fermé, ouvre aujourd’hui, 18:00", // the bar
+		"Fermé, ouvre aujourd’hui, 18:00",                                                                      // the bar
+		"lu–ve 09:00–12:00, 14:00–18:00. Fermé les jours fériés.", "je–sa 18:00–02:00", "Mo-Su sunrise-sunset", // on paper
 	} {
 		if !strings.Contains(home, want) {
 			t.Errorf("the home page lacks %q", want)
@@ -136,7 +137,7 @@ func TestOpenOnPages(t *testing.T) {
 		t.Error("the choice does not show")
 	}
 	for slug, wants := range map[string][]string{
-		"bureau":   {"09:00–12:00, 14:00–18:00", `<tr class="today"><th scope="row">Vendredi</th><td>09:00`, `<th scope="row">Samedi</th><td>fermé`},
+		"bureau":   {"09:00–12:00, 14:00–18:00", `<tr class="today"><th scope="row">Vendredi</th><td>09:00`, `<th scope="row">Samedi</th><td>fermé`, "Fermé les jours fériés."},
 		"bar":      {"18:00–02:00"},
 		"automate": {"24 h sur 24"},
 		"secours":  {"du lundi au vendredi, appelez"},

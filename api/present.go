@@ -147,9 +147,10 @@ func position(e *directory.Entry) *frontend.Position {
 // card is an entry in a list. distance is in metres, negative when there is none.
 func (p presenter) card(e *directory.Entry, distance float64) frontend.Card {
 	name, summary, _, _ := p.texts(e)
+	h := e.Hours()
 	c := frontend.Card{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Town: e.Town(), Distance: distance,
-		Summary: summary, Position: position(e), Origin: e.Origin, Alive: p.alive(e, e.Hours()), Fictitious: p.demo, PrintHours: e.OpeningHours,
+		Summary: summary, Position: position(e), Origin: e.Origin, Alive: p.alive(e, h), Fictitious: p.demo, PrintHours: p.hoursLine(e, h),
 	}
 	if a := e.Address; a != nil {
 		c.PrintLine = join(", ", a.Street, join(" ", a.PostalCode, a.Locality))

@@ -323,3 +323,37 @@ func TestQuote(t *testing.T) {
 		}
 	}
 }
+
+func TestWeekly(t *testing.T) {
+	for value, want := range map[string]string{
+		"Mo-Fr 09:00-12:00; Sa 10:00-12:00":     "Mo-Fr 09:00-12:00; Sa 10:00-12:00",
+		"Mo-Fr 09:00-12:00; PH off":             "Mo-Fr 09:00-12:00 off",
+		"Mo-Sa 09:00-12:00; Su,PH off":          "Mo-Sa 09:00-12:00 off",
+		"24/7":                                  "24/7",
+		"Th-Sa 18:00-02:00; We off":             "Th-Sa 18:00-02:00",
+		`Mo "sur rendez-vous"`:                  `Mo 00:00-24:00 "sur rendez-vous"`,
+		"off":                                   "",
+		"Mo-Fr 09:00-12:00; PH 10:00-11:00":     "-",
+		"Mo-Fr,PH 09:00-12:00":                  "-",
+		"PH off; Mo-Fr 09:00-12:00":             "-", // open on holidays, as it is written
+		"Mo-Fr 09:00-12:00; SH off":             "-",
+		"Sa[1] 09:00-12:00":                     "-",
+		"May-Sep Sa 09:00-12:00":                "-",
+		"week 1-53/2 Sa 09:00-12:00":            "-",
+		"Sa sunrise-12:00":                      "-",
+		"Mo-Fr 09:00-12:00; PH Mo off":          "-",
+		`Mo-Fr 09:00-12:00 || PH off "perhaps"`: "-",
+	} {
+		week, closed, ok := mustParse(t, value).Weekly()
+		got := FromWeek(week)
+		if closed {
+			got += " off"
+		}
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", value, got, want)
+		}
+	}
+}
