@@ -91,12 +91,13 @@ func (s *Service) setPassword(ctx context.Context, id, password string) (*Accoun
 	if err != nil {
 		return nil, err
 	}
+	had := a.Password != ""
 	a, err = s.update(ctx, id, func(a *Account) error {
 		a.Password = hash
 		a.Epoch++
 		return nil
 	})
-	if err == nil {
+	if err == nil && had {
 		s.notify(ctx, a, "mail.password_changed", nil)
 	}
 	return a, err
