@@ -17,6 +17,8 @@ import (
 	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/demo"
+	"archipel/directory/duplicates"
+	"archipel/directory/media"
 	"archipel/federation"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -94,8 +96,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 
 	index, relations, sources, waiting := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &api.Waiting{}
 	published := &federation.Published{}
+	alike, owners := &duplicates.Index{}, &api.Owners{}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, published, waiting}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
+		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
 	})
 	if err != nil {
 		return err
@@ -116,7 +119,12 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
+	pictures, err := media.Open(filepath.Join(c["data"], "media"))
+	if err != nil {
+		return err
+	}
 	server, err := api.New(api.Options{
+		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
@@ -134,8 +142,14 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
 	wg.Go(func() { mailer.Run(running) })
+	wg.Go(func() {
+		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
+			log.Error("a deleted account is not erased yet", "err", err)
+		}
+	})
 	wg.Go(func() { watchReindex(running, store, finder, log) })
 
 	where, _ := filepath.Abs(c["data"])
@@ -147,6 +161,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		address = "http://" + reachable(ln.Addr())
 	}
 	fmt.Fprintf(env.stdout, "Archipel listens on %s\nIts data is in %s\n", address, where)
+	if err := welcome(ctx, env, accounts); err != nil {
+		return err
+	}
 	server.SetReady(true)
 	return server.Serve(ctx, ln, stopWithin)
 }

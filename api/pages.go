@@ -263,7 +263,7 @@ func (s *Server) padded(b orb.Bound) Bounds {
 	return Bounds{West: max(-180, b.Min[0]-dx), South: max(-85, b.Min[1]-dy), East: min(180, b.Max[0]+dx), North: min(85, b.Max[1]+dy)}
 }
 
-// bySlug finds a public entry by its address; a former address leads to the present one.
+// bySlug finds an entry that the visitor may see by its address; a former address leads to the present one.
 func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirected bool, err error) {
 	slug := c.Params("slug")
 	id, ok := s.Directory.BySlug(slug)
@@ -283,7 +283,10 @@ func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirec
 		return e, false, goneError{}
 	}
 	if !e.Public() {
-		return e, false, directory.ErrNotFound
+		if !s.mayRead(c, &e) {
+			return e, false, directory.ErrNotFound
+		}
+		c.Set("X-Robots-Tag", "noindex")
 	}
 	if e.Slug != slug {
 		return e, true, c.Redirect("/e/"+url.PathEscape(e.Slug)+suffix, http.StatusMovedPermanently)
@@ -310,6 +313,7 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 		v.Map.Bounds = s.padded(orb.MultiPoint(e.Sites).Bound())
 	}
 	v.Back = back(c)
+	s.postingLinks(c, &e, &v)
 	if c.Query("fragment") == "1" {
 		return s.render(c, frontend.EntryFragment(p, v))
 	}

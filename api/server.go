@@ -11,6 +11,8 @@ import (
 
 	"archipel/api/account"
 	"archipel/directory"
+	"archipel/directory/duplicates"
+	"archipel/directory/media"
 	"archipel/directory/taxonomy"
 	"archipel/frontend"
 	"archipel/geo"
@@ -34,7 +36,14 @@ type Options struct {
 	Locator   *geocode.Locator   // addresses, when they are submitted; nil: none are known
 	Parts     []Health           // what may be away without stopping the directory
 	Accounts  *account.Service   // nil: nobody can sign in
-	Waiting   *Waiting           // what waits for moderation; nil: there are no pages for it
+
+	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
+
+	// What adding entries needs besides accounts; each may be nil.
+	Duplicates *duplicates.Index // a view of the directory: shows entries that may be the same
+	Owners     *Owners           // a view of the directory: lists one's own entries
+	Media      *media.Store      // keeps pictures
+
 	Site      func() Site
 	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
 	Version   string
@@ -88,6 +97,7 @@ func New(o Options) (*Server, error) {
 		UnescapePath:          true,
 		StrictRouting:         false,
 	})
+	widen(s.app.Server())
 	s.routes()
 	return s, nil
 }
@@ -131,6 +141,8 @@ func (s *Server) routes() {
 	if s.Accounts != nil && s.Waiting != nil {
 		s.moderationRoutes()
 	}
+
+	s.postingRoutes()
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)
 	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)

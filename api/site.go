@@ -70,7 +70,7 @@ func (s *Server) pageSite(base string) frontend.Site {
 	}
 	return frontend.Site{
 		Name: site.Name, Territory: site.Territory, Tagline: site.Tagline, Accent: site.Accent, LogoURL: site.Logo,
-		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report,
+		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report, AddURL: s.addURL(),
 	}
 }
 

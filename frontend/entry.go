@@ -37,6 +37,8 @@ type EntryView struct {
 	Back            string // URL of the list the visitor came from; empty means "/"
 	Map             MapView
 	Notices         []string
+	EditURL         string // for those who may change it
+	SuggestURL      string // for all others, when it is ours
 }
 
 // Address is a postal address.

@@ -27,7 +27,7 @@ var families = map[string][]string{
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
-	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "too_short", "guessable", "wrong_password"},
+	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password"},
 	"map":                 {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link":                nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,

@@ -197,8 +197,8 @@ func URL(url string, size int) string {
 	return Prefix + name(m[1], size, m[3])
 }
 
-// Sweep erases the pictures that nothing refers to and that were last added before a moment, and left-over parts of
-// uploads that were cut short. used is asked with the address of the largest size.
+// Sweep erases the pictures that nothing refers to and that were last added, or last found in use, before a moment, and
+// left-over parts of uploads that were cut short. used is asked with the address of the largest size.
 func (s *Store) Sweep(ctx context.Context, before time.Time, used func(url string) bool) (erased int, err error) {
 	files, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -220,7 +220,11 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, used func(url strin
 		if err != nil {
 			return erased, fmt.Errorf("sweep pictures: %w", err)
 		}
-		if !part && used(Prefix+name(m[1], Sizes[0], m[3])) {
+		if path := filepath.Join(s.dir, f.Name()); !part && used(Prefix+name(m[1], Sizes[0], m[3])) {
+			now := time.Now()
+			if err := os.Chtimes(path, now, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return erased, fmt.Errorf("sweep pictures: %w", err)
+			}
 			continue
 		}
 		if err := os.Remove(filepath.Join(s.dir, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -34,7 +34,11 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"styles/agenda.css", "agenda.css"},
 		{"island/main.ts", "island.js"},
 		{"island/livemap.ts", "livemap.js"},
+		{"island/moderate.ts", "moderate.js"},
 		{"island/embed.ts", "embed.js"},
+		{"styles/posting.css", "posting.css"},
+		{"island/posting.ts", "posting.js"},
+		{"island/pinmap.ts", "pinmap.js"},
 		{"island/moderate.ts", "moderate.js"},
 	} {
 		body, packages, err := bundle(root, nodeModules, entry.from)
@@ -124,7 +128,7 @@ func bundle(root, nodeModules, entry string) ([]byte, []string, error) {
 }
 
 func inject(root, entry string) []string {
-	if entry == "island/livemap.ts" {
+	if entry == "island/livemap.ts" || entry == "island/pinmap.ts" {
 		return []string{filepath.Join(root, "island/leaflet.ts")}
 	}
 	return nil
