@@ -15,7 +15,6 @@ import (
 
 	"archipel/api"
 	"archipel/directory"
-	"archipel/directory/hours"
 	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"

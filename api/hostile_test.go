@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"archipel/directory"
+	"archipel/directory/hours"
 )
 
 // hostile is put into every text; none of it may come out as markup.
