@@ -165,14 +165,14 @@ func (s *Server) robots(c *fiber.Ctx) error {
 }
 
 func (s *Server) favicon(c *fiber.Ctx) error {
-	return c.Redirect(frontend.AssetURL("favicon.svg"), http.StatusMovedPermanently)
+	return c.Redirect(frontend.AssetURL("mark.svg"), http.StatusMovedPermanently)
 }
 
 func (s *Server) manifest(c *fiber.Ctx) error {
 	site := s.Site()
 	b, err := json.Marshal(fiber.Map{
 		"name": site.Name, "short_name": site.Name, "start_url": "/", "display": "browser", "lang": site.Languages[0],
-		"icons": []fiber.Map{{"src": frontend.AssetURL("favicon.svg"), "sizes": "any", "type": "image/svg+xml"}},
+		"icons": []fiber.Map{{"src": frontend.AssetURL("mark.svg"), "sizes": "any", "type": "image/svg+xml"}},
 	})
 	if err != nil {
 		return err
