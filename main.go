@@ -55,6 +55,7 @@ func commands() []command {
 		{"site", "[KEY=VALUE ...]", "show or change the name, territory and texts of the directory", siteCommand},
 		{"account", "VERB", "create, list, role, link or delete accounts (-mail, -role, -name)", accountCommand},
 		{"reindex", "", "build the search index anew; searching goes on meanwhile", reindex},
+		{"federation", "VERB", "say who may follow, block servers, see how they fare", federationCommand},
 		{"geocode", "", "find positions for entries that have an address and none", geocodeCommand},
 		{"health", "", "ask a running server whether it is ready", health},
 		{"version", "", "print the version", func(_ context.Context, env *environment, _ []string) error {

@@ -26,8 +26,10 @@ type follower struct {
 	Inbox   string        `json:"inbox"`
 	Shared  string        `json:"sharedInbox,omitempty"`
 	Follow  string        `json:"follow"`           // id of the activity
+	Object  string        `json:"object"`           // whom it follows
 	Since   directory.Seq `json:"since"`            // it gets what came after this change
 	Waiting bool          `json:"waiting,omitzero"` // for the operator's yes
+	Refused bool          `json:"refused,omitzero"` // the operator said no, and its server has not heard it yet
 	Time    time.Time     `json:"time"`
 }
 
@@ -58,7 +60,7 @@ func (fs *followerSet) accepted(host string) []follower {
 	defer fs.mu.RUnlock()
 	var list []follower
 	for _, f := range fs.all {
-		if !f.Waiting && (host == "" || f.Host == host) {
+		if !f.Waiting && !f.Refused && (host == "" || f.Host == host) {
 			list = append(list, f)
 		}
 	}
@@ -127,6 +129,21 @@ func (s *Service) putFollower(ctx context.Context, f follower) error {
 	s.followers.all[f.Actor] = f
 	s.followers.mu.Unlock()
 	return s.drivePeers(ctx)
+}
+
+// lookAgain reads a follower from the store: the operator may have said something about it in another process.
+func (s *Service) lookAgain(ctx context.Context, actor string) (f follower, known bool, err error) {
+	rev, err := get(ctx, s.store, kindFollower, hashKey(actor), &f)
+	if err != nil || rev == 0 {
+		return f, false, err
+	}
+	if before, ok := s.followers.get(actor); ok && before == f {
+		return f, true, nil
+	}
+	s.followers.mu.Lock()
+	s.followers.all[actor] = f
+	s.followers.mu.Unlock()
+	return f, true, s.drivePeers(ctx)
 }
 
 // dropFollower forgets a follower.
@@ -231,7 +248,7 @@ func (s *Service) drivePeers(ctx context.Context) error {
 	defer s.followers.mu.Unlock()
 	wanted := map[string]follower{}
 	for _, f := range s.followers.all {
-		if before, ok := wanted[f.to()]; !f.Waiting && (!ok || f.Since < before.Since) {
+		if before, ok := wanted[f.to()]; !f.Waiting && !f.Refused && (!ok || f.Since < before.Since) {
 			wanted[f.to()] = f
 		}
 	}

@@ -44,31 +44,32 @@ func (s *Service) document(e *directory.Entry) (map[string]any, error) {
 		i := e.Images[0]
 		o.Image = &vocab.Image{URL: i.URL, Alt: i.Alt, MediaType: mediaType(i.URL)}
 	}
-	when := ""
+	line := func(string) string { return placeText(e) }
 	if e.Kind == directory.Event {
 		o.Type = "Event"
-		when = s.schedule(e, &o, lang)
+		s.schedule(e, &o)
+		line = func(lang string) string {
+			return joinText(" - ", whenText(o.Start, e.Event.AllDay, o.Extra["status"] == "CANCELLED", lang), placeText(e))
+		}
 	}
-	where := placeText(e)
-	line := joinText(" - ", when, where)
-	if line != "" {
+	if said := line(lang); said != "" {
 		// Mastodon shows the title, this line and the link; GoToSocial shows it above the text.
-		o.Summary = line
+		o.Summary = said
 	}
-	o.Content = content(e.Name, line, markdown(joinText("\n\n", e.Summary, e.Description)), o.URL)
+	o.Content = content(e.Name, line(lang), markdown(joinText("\n\n", e.Summary, e.Description)), o.URL)
 	o.Extra["nameMap"], o.Extra["contentMap"] = map[string]any{lang: e.Name}, map[string]any{lang: o.Content}
 	for tag, t := range e.Translations {
 		if t.Name == "" {
 			continue
 		}
 		o.Extra["nameMap"].(map[string]any)[tag] = t.Name
-		o.Extra["contentMap"].(map[string]any)[tag] = content(t.Name, line, markdown(joinText("\n\n", t.Summary, t.Description)), o.URL)
+		o.Extra["contentMap"].(map[string]any)[tag] = content(t.Name, line(tag), markdown(joinText("\n\n", t.Summary, t.Description)), o.URL)
 	}
 	return vocab.Publish(o)
 }
 
-// schedule puts in when and where an event takes place, and says it in words. A recurring event is shown at its next date.
-func (s *Service) schedule(e *directory.Entry, o *vocab.Object, lang string) string {
+// schedule puts in when and where an event takes place. A recurring event is shown at its next date.
+func (s *Service) schedule(e *directory.Entry, o *vocab.Object) {
 	v := e.Event
 	span := directory.Span{Start: v.Start, End: v.End, State: v.State}
 	if v.RRule != "" || len(v.RDates) > 0 {
@@ -106,14 +107,6 @@ func (s *Service) schedule(e *directory.Entry, o *vocab.Object, lang string) str
 		o.Extra["joinMode"], o.Extra["externalParticipationUrl"] = "external", v.RegisterURL
 	}
 	o.Place = s.place(e)
-	when := dateText(o.Start, v.AllDay, lang)
-	if state == "EventCancelled" {
-		if strings.HasPrefix(lang, "fr") {
-			return "Annulé : " + when
-		}
-		return "Cancelled: " + when
-	}
-	return when
 }
 
 func (s *Service) place(e *directory.Entry) *vocab.Place {

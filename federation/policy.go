@@ -68,7 +68,8 @@ func ParsePolicy(b []byte) (Policy, error) {
 
 // Domain is the form in which domains are compared: lower case, in ASCII, with the port if there is one.
 func Domain(text string) (string, error) {
-	d := vocab.Host("https://" + strings.TrimPrefix(strings.ToLower(strings.TrimSpace(text)), "*."))
+	text = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(text)), "*.")
+	d := vocab.Host("https://" + text)
 	if d == "" || strings.ContainsAny(text, "/?#@ ") || len(d) > 253 {
 		return "", directory.Invalid{{Field: "domain", Code: directory.CodeInvalid, Params: map[string]any{"value": text}}}
 	}

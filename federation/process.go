@@ -19,7 +19,7 @@ const (
 
 // processInbox does what came in, each host's activities in the order in which they came, until ctx ends.
 func (s *Service) processInbox(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
 		if err := s.processAll(ctx); err != nil && ctx.Err() == nil {
@@ -160,7 +160,10 @@ func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) err
 	if err != nil {
 		return err
 	}
-	f, known := s.followers.get(a.Actor)
+	f, known, err := s.lookAgain(ctx, a.Actor)
+	if err != nil {
+		return err
+	}
 	if again && (!known || f.Follow != a.ID) {
 		return nil // taken back since
 	}
@@ -169,7 +172,7 @@ func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) err
 		p := s.policy.get()
 		waiting := p.Waits(host) && (!known || f.Waiting)
 		f = follower{
-			Actor: a.Actor, Host: host, Inbox: actor.inbox(), Shared: actor.sharedInbox(), Follow: a.ID,
+			Actor: a.Actor, Host: host, Inbox: actor.inbox(), Shared: actor.sharedInbox(), Follow: a.ID, Object: s.relayID(),
 			Since: s.Directory.Head(), Waiting: waiting, Time: s.Now().UTC(),
 		}
 		if err := s.putFollower(ctx, f); err != nil {
@@ -177,7 +180,13 @@ func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) err
 		}
 		s.Log.Info("federation: new follower", "actor", f.Actor, "waiting", f.Waiting)
 	}
-	if f.Waiting {
+	switch {
+	case f.Refused:
+		if err := s.reportTo(ctx, actor, "Reject", a); err != nil && temporary(err) {
+			return err
+		}
+		return s.dropFollower(ctx, a.Actor)
+	case f.Waiting:
 		return nil
 	}
 	return s.reportTo(ctx, actor, "Accept", a)

@@ -85,3 +85,15 @@ func dateText(t time.Time, allDay bool, lang string) string {
 	}
 	return date + ", " + t.Format("15:04")
 }
+
+// whenText is dateText, and says so when the event does not take place.
+func whenText(t time.Time, allDay, cancelled bool, lang string) string {
+	switch date := dateText(t, allDay, lang); {
+	case !cancelled:
+		return date
+	case strings.HasPrefix(strings.ToLower(lang), "fr"):
+		return "Annulé : " + date
+	default:
+		return "Cancelled: " + date
+	}
+}

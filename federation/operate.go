@@ -1,0 +1,90 @@
+package federation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/vocab"
+)
+
+// Follower is what the operator sees of somebody who follows.
+type Follower struct {
+	Actor   string    `json:"actor"`
+	Since   time.Time `json:"since"`
+	Waiting bool      `json:"waiting,omitzero"` // for the operator's yes
+}
+
+// Followers lists who follows and who waits. It works beside a running server.
+func Followers(ctx context.Context, store directory.Store) ([]Follower, error) {
+	var list []Follower
+	err := eachRecord(ctx, store, kindFollower, func(r directory.Record) error {
+		var f follower
+		if err := json.Unmarshal(r.Value, &f); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
+		}
+		if !f.Refused {
+			list = append(list, Follower{f.Actor, f.Time, f.Waiting})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Hosts lists the servers that were delivered to, and how they fare.
+func Hosts(ctx context.Context, store directory.Store) ([]Host, error) {
+	return all[Host](ctx, store, kindHost)
+}
+
+// Reports lists what other servers reported.
+func Reports(ctx context.Context, store directory.Store) ([]Report, error) {
+	return all[Report](ctx, store, kindReport)
+}
+
+// Replies lists what was written elsewhere under our objects.
+func Replies(ctx context.Context, store directory.Store) ([]Reply, error) {
+	return all[Reply](ctx, store, kindReply)
+}
+
+func all[T any](ctx context.Context, store directory.Store, kind string) ([]T, error) {
+	var list []T
+	err := eachRecord(ctx, store, kind, func(r directory.Record) error {
+		var v T
+		if err := json.Unmarshal(r.Value, &v); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kind, r.Key, directory.ErrCorrupt, err)
+		}
+		list = append(list, v)
+		return nil
+	})
+	return list, err
+}
+
+// Decide says yes or no to a follower: one who waits, or, with no, anybody. The running server tells the other side, within
+// seconds or when that answers again: the Follow is put before it once more.
+func Decide(ctx context.Context, store directory.Store, actor string, yes bool) error {
+	var f follower
+	rev, err := get(ctx, store, kindFollower, hashKey(actor), &f)
+	if err != nil {
+		return err
+	}
+	if rev == 0 || f.Refused || yes && !f.Waiting {
+		return directory.Invalid{{Field: "actor", Code: directory.CodeUnknown, Params: map[string]any{"value": actor}}}
+	}
+	if f.Waiting, f.Refused = !yes, !yes; yes {
+		if f.Since, err = store.Head(ctx); err != nil {
+			return err
+		}
+	}
+	if err := put(ctx, store, kindFollower, hashKey(actor), f, rev, time.Time{}); err != nil {
+		return err
+	}
+	body, err := encode(map[string]any{"@context": vocab.Context, "id": f.Follow, "type": "Follow", "actor": f.Actor, "object": f.Object})
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	key := fmt.Sprintf("%020d-%.16s", now.UnixNano(), hashKey(f.Follow))
+	return put(ctx, store, kindInbox, key, received{ID: f.Follow, Actor: f.Actor, At: now, Body: body}, 0, time.Time{})
+}
