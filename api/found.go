@@ -7,7 +7,6 @@ import (
 	"html"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,9 +20,8 @@ import (
 )
 
 const (
-	maxOffered  = 3               // places above a list
-	maxFewer    = 4               // ways out of an empty list
-	addressWait = 3 * time.Second // at most, for an address server, before the list is shown without
+	maxOffered = 3 // places above a list
+	maxFewer   = 4 // ways out of an empty list
 )
 
 // offerPlaces says which places the words of a list may mean. The gazetteer answers at once; an address server is asked
@@ -49,16 +47,14 @@ func (s *Server) offerPlaces(c *fiber.Ctx, r *request, matched int, lang string)
 	if len(out.Places) > 0 || s.Locator == nil || !submitted || !address && (matched > 0 || !s.Locator.HasServer()) {
 		return out
 	}
-	ctx, cancel := context.WithTimeout(c.UserContext(), addressWait)
-	defer cancel()
 	q := geocode.Query{Text: typed, Language: lang, Limit: maxOffered}
 	s.around(&q, r)
-	answer, err := s.Locator.Find(ctx, q)
+	answer, err := s.Locator.Find(c.UserContext(), q) // takes three seconds at most
 	for _, p := range answer.Places[:min(len(answer.Places), maxOffered)] {
 		offer(p)
 	}
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), answer.Missing == geocode.MissingAnswer:
+	case answer.Missing == geocode.MissingAnswer:
 		out.Missing = words.Text("found.address_away")
 	case answer.Missing == geocode.MissingServer && address:
 		out.Missing = words.Text("found.no_addresses")
