@@ -45,6 +45,15 @@ func TestEmbed(t *testing.T) {
 	}
 }
 
+// TestIconIsThere follows the address that browsers ask for by themselves.
+func TestIconIsThere(t *testing.T) {
+	s := open(t)
+	a := s.get("/favicon.ico")
+	if icon := s.get(a.Header.Get("Location")); a.StatusCode != http.StatusMovedPermanently || icon.StatusCode != http.StatusOK {
+		t.Errorf("got %d, then %d", a.StatusCode, icon.StatusCode)
+	}
+}
+
 func TestEmbedSnippet(t *testing.T) {
 	s := open(t)
 	fill(s)
