@@ -90,7 +90,11 @@ func (s *Service) Middleware(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	if err := c.Next(); err != nil {
+	err := c.Next()
+	if s.watch != nil {
+		s.watch(c, Decided(c))
+	}
+	if err != nil {
 		return err
 	}
 	if len(Decided(c)) == 0 && c.Response().StatusCode() < 400 {
