@@ -81,7 +81,6 @@ type token struct {
 	pos  int // in characters
 }
 
-func (t token) number() bool  { return t.text[0] >= '0' && t.text[0] <= '9' }
 func (t token) comment() bool { return t.text[0] == '"' }
 
 type parser struct {
