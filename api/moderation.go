@@ -29,6 +29,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Get("/moderate", door, s.queuePage)
 	s.app.Get("/moderate/entries/:id/map.png", door, s.waitingMap)
 	s.app.Post("/moderate/entries/:id", door, s.decide)
+	s.versionsRoutes()
 }
 
 // attempt is a decision that could not be made, to be shown with what was typed.
@@ -274,7 +275,7 @@ func (s *Server) settle(ctx context.Context, author string, e directory.Entry, d
 			return err
 		}
 		if base := storyOf(changes).base; base != nil { // it goes on as it was
-			_, err := s.Directory.Revert(ctx, author, e.ID, base.Version, e.Version, reason)
+			_, err := s.goBack(ctx, author, e, base.Version, e.Version, reason)
 			return err
 		}
 		e.Status = directory.Removed

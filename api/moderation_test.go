@@ -364,3 +364,59 @@ func TestQueueDoors(t *testing.T) {
 }
 
 func seq(n directory.Seq) string { return strconv.FormatInt(int64(n), 10) }
+
+func TestVersionsCompareAndRevert(t *testing.T) {
+	tn := openTown(t)
+	ana, mod := tn.somebody("ana", account.Member, "fr"), tn.somebody("mod", account.Moderator, "fr")
+	e := place("Le Nom Premier <i>", "Lyon", 4.84, 45.76)
+	e.Private = &directory.Private{Owners: []string{ana.id}, Phone: "+33 6 12 34 56 78"}
+	first := tn.put(e)[0]
+	changed := first
+	changed.Name = "Le Nom Second"
+	changed.Private = &directory.Private{Owners: []string{ana.id}, Editors: []string{mod.id}, Phone: "+33 6 12 34 56 78"} // joined later
+	second := tn.put(changed)[0]
+	page, pair := "/e/"+second.Slug+"/versions", "?from="+seq(first.Version)+"&to="+seq(second.Version)
+
+	for _, who := range []struct {
+		name string
+		p    *person
+		want int
+	}{{"nobody", tn.visitor(), http.StatusSeeOther}, {"another member", tn.somebody("eve", account.Member, "fr"), http.StatusForbidden}, {"the owner", ana, http.StatusOK}, {"a moderator", mod, http.StatusOK}} {
+		if got := who.p.get(page + pair); got.StatusCode != who.want {
+			t.Errorf("%s: %d, want %d", who.name, got.StatusCode, who.want)
+		}
+	}
+	got := mod.get(page + pair)
+	if !strings.Contains(got.body, "<del>") || !strings.Contains(got.body, "Second") || strings.Contains(got.body, "Premier <i>") || strings.Contains(got.body, "12 34 56") {
+		t.Error("the two versions are not compared, or more is shown than their public fields")
+	}
+	if strings.Contains(ana.get(page+pair).body, `/revert`) {
+		t.Error("an owner is offered what moderators do")
+	}
+	back := url.Values{"version": {seq(second.Version)}, "to": {seq(first.Version)}, "reason": {"Vandalisme"}}
+	if got := ana.post("/account", "/e/"+second.Slug+"/revert", back); got.StatusCode != http.StatusForbidden {
+		t.Errorf("an owner reverts: %d", got.StatusCode)
+	}
+	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", url.Values{"version": {seq(first.Version)}, "to": {seq(first.Version)}, "reason": {"x"}}); got.StatusCode != http.StatusConflict {
+		t.Errorf("reverting from an old page: %d", got.StatusCode)
+	}
+	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", url.Values{"version": {seq(second.Version)}, "to": {seq(first.Version)}}); got.StatusCode != http.StatusBadRequest {
+		t.Errorf("reverting without a reason: %d", got.StatusCode)
+	}
+	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", url.Values{"version": {seq(second.Version)}, "to": {"999"}, "reason": {"x"}}); got.StatusCode != http.StatusNotFound {
+		t.Errorf("reverting to nothing: %d", got.StatusCode)
+	}
+	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", back); got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("reverting: %d %s", got.StatusCode, got.body)
+	}
+	now := tn.entry(first.ID)
+	log, err := tn.d.History(t.Context(), first.ID, 0, 1)
+	if err != nil || now.Name != first.Name || now.Private == nil || len(now.Private.Editors) != 1 || log[0].Op != directory.OpRevert || log[0].Note != "Vandalisme" || log[0].Author != account.AuthorPrefix+mod.id {
+		t.Errorf("after the revert: %+v %+v %v", now, log[0], err)
+	}
+	now.Status = directory.Hidden
+	tn.put(now)
+	if got := tn.somebody("eva", account.Member, "fr").get(page); got.StatusCode != http.StatusNotFound {
+		t.Errorf("a hidden entry is betrayed by its history: %d", got.StatusCode)
+	}
+}

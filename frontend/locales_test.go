@@ -38,7 +38,8 @@ var families = map[string][]string{
 	"same":    {"register", "website", "mail", "phone", "name"},
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
-	"queue":    nil, "queue_show": {"all", "new", "changed"}, "queue_type": {"new", "changed"}, "decision": {"approve", "ask", "refuse"},
+	"versions": nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
+	"queue": nil, "queue_show": {"all", "new", "changed"}, "queue_type": {"new", "changed"}, "decision": {"approve", "ask", "refuse"},
 	"queue_same": {"register", "website", "mail", "phone", "name"}, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }
 
