@@ -125,6 +125,15 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		return nil
 	}
 	v := frontend.ProblemView{Status: code, Problems: problems, RequestID: requestID(c)}
+	var refusal *account.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		v.Text, v.SignIn = words.Text("account.refused_"+string(refusal.Reason)), refusal.Reason == account.ReasonSignIn
+	case limited != nil:
+		v.Text = words.Plural("account.limited", int(limited.After.Minutes())+1)
+	case errors.Is(err, account.ErrBusy):
+		v.Text = words.Text("account.busy")
+	}
 	var gone goneError
 	if errors.As(err, &gone) {
 		v.Name = gone.name

@@ -49,6 +49,8 @@ type AboutView struct {
 type ProblemView struct {
 	Status    int        // HTTP status; 400, 404, 409, 410, 413, 429, 500, 503 have their own words
 	Problems  []Problem  // for 400: which fields, and why
+	Text      string     // what to know, in the page's language; empty: the words of the status
+	SignIn    bool       // signing in may help
 	Name      string     // for 410: of the entry that was removed
 	Kept      url.Values // for 400 and 503: what was typed, shown and sent again by the retry button
 	RetryURL  string     // path to try again
