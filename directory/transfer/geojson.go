@@ -24,7 +24,6 @@ const maxFeature = 64 << 20
 
 // features reads the features of a GeoJSON file one at a time.
 type features struct {
-	src     io.Reader
 	charset *charset
 	lines   *lineReader   // one feature a line
 	dec     *json.Decoder // else

@@ -69,10 +69,10 @@ func (b *breaker) abandon() {
 	b.mu.Unlock()
 }
 
-// state is the last error, nil when the last request went well or none was
-// made, and when the last one that did.
-func (b *breaker) state() (error, time.Time) {
+// state is when the last request went well that did, and the last error, nil when
+// the last request went well or none was made.
+func (b *breaker) state() (success time.Time, last error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.last, b.success
+	return b.success, b.last
 }

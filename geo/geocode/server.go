@@ -399,7 +399,7 @@ func retryAfter(header string, code int) time.Duration {
 // says what is wrong, as ErrUnavailable. It takes two seconds at most, and asks the server itself only
 // every five seconds (every minute when it is public), so a readiness page may call it freely.
 func (s *Server) Health(ctx context.Context) error {
-	last, success := s.breaker.state()
+	success, last := s.breaker.state()
 	if last == nil && s.now().Sub(success) < 30*time.Second {
 		return nil
 	}

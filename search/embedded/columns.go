@@ -211,7 +211,6 @@ type filter struct {
 	everywhere       bool
 	from, to         time.Time
 	dated            bool
-	buf              []orb.Point
 }
 
 func (c *columns) filter(q *search.Query) *filter {
