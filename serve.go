@@ -94,7 +94,12 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		parts = append(parts, addressServer{locator})
 	}
 
+	site := &siteCache{store: store, log: log}
+	site.refresh(ctx)
 	index, relations, sources, waiting := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &api.Waiting{}
+	if index.Zone, err = time.LoadLocation(site.get().Timezone); err != nil {
+		log.Warn("the site's time zone is unknown: events that name none are in UTC", "timezone", site.get().Timezone)
+	}
 	published := &federation.Published{}
 	alike, owners := &duplicates.Index{}, &api.Owners{}
 	d, err := directory.Open(ctx, directory.Options{
@@ -109,7 +114,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 			return err
 		}
 	}
-	site := &siteCache{store: store, log: log}
 	site.refresh(ctx)
 	accounts, mailer, err := openAccounts(c, store, site.get, "http://"+reachable(ln.Addr()), log)
 	if err != nil {

@@ -2,6 +2,7 @@ package geo
 
 import (
 	"slices"
+	"time"
 
 	"archipel/directory"
 
@@ -24,7 +25,7 @@ func (x *Index) Apply(entries []directory.Entry) {
 		if newest[e.ID] != i {
 			continue
 		}
-		it := itemOf(e)
+		it := itemOf(e, x.Zone)
 		if e.Public() && it.check() == nil {
 			items = append(items, it)
 		} else if packed, err := packID(e.ID); err == nil {
@@ -37,8 +38,8 @@ func (x *Index) Apply(entries []directory.Entry) {
 // maxTimes bounds the dates of one event: five years of Mondays to Fridays.
 const maxTimes = 1500
 
-// itemOf returns what the map knows of an entry. It shares the entry's lists.
-func itemOf(e *directory.Entry) Item {
+// itemOf returns what the map knows of an entry, with zone for an event that names none. It shares the entry's lists.
+func itemOf(e *directory.Entry, zone *time.Location) Item {
 	it := Item{
 		ID: e.ID, Kind: e.Kind, Slug: e.Slug, Name: e.Name, Town: e.Town(), Categories: e.Categories, Tags: e.Tags,
 		Points: e.Sites, Approximate: e.Approximate, Updated: e.Updated, Origin: e.Origin,
@@ -56,9 +57,9 @@ func itemOf(e *directory.Entry) Item {
 		if e.Event.RRule != "" && e.Updated.After(from) {
 			to = e.Updated
 		}
-		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes+1, nil)
+		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes+1, zone)
 		if len(it.Times) > maxTimes && to.AddDate(-1, 0, 0).After(from) {
-			it.Times = e.Event.Occurrences(to.AddDate(-1, 0, 0), to.AddDate(5, 0, 0), maxTimes, nil)
+			it.Times = e.Event.Occurrences(to.AddDate(-1, 0, 0), to.AddDate(5, 0, 0), maxTimes, zone)
 		}
 	}
 	return it

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"archipel/directory"
 )
@@ -17,6 +18,9 @@ import (
 // Reading takes no lock: every method that reads works on the snapshot that was current when it began. Writers wait
 // for one another. The zero value is not usable; see [NewIndex].
 type Index struct {
+	// Zone is the time zone of events that name none; nil means UTC. Set it before the first entries come.
+	Zone *time.Location
+
 	writing sync.Mutex
 	current atomic.Pointer[Snapshot]
 	limit   int       // see smallDelta
