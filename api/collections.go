@@ -35,6 +35,9 @@ func (s *Server) conformance(c *fiber.Ctx) error {
 		"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
 		"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
 		"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+		"http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+		"http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
+		"http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking",
 	}})
 }
 

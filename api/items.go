@@ -160,7 +160,7 @@ func (s *Server) item(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.public(c, directory.ID(c.Params("id")))
+	e, err := s.readable(c, directory.ID(c.Params("id")))
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,11 @@ func (s *Server) item(c *fiber.Ctx) error {
 	}
 	b = append(append(append(b[:len(b)-1], `,"links":`...), links...), '}')
 	c.Set("Content-Crs", "<"+crs84+">")
-	c.Set(fiber.HeaderCacheControl, "no-cache")
+	if e.Public() {
+		c.Set(fiber.HeaderCacheControl, "no-cache")
+	} else {
+		c.Set(fiber.HeaderCacheControl, "private, no-store")
+	}
 	c.Set(fiber.HeaderContentType, typeGeoJSON)
 	return c.Send(b)
 }

@@ -164,8 +164,10 @@ func (s *Server) takeStep(c *fiber.Ctx, d *draft, step string) error {
 	if step == "what" && len(e.Categories) == 0 {
 		problems = append(problems, directory.Problem{Field: "categories", Code: directory.CodeRequired})
 	}
-	if err := s.saveDraft(c.UserContext(), d); err != nil {
-		return err
+	if d.rev > 0 || strings.TrimSpace(d.Values.Get("name")) != "" { // a form sent empty is not worth keeping
+		if err := s.saveDraft(c.UserContext(), d); err != nil {
+			return err
+		}
 	}
 	if v.Get("action") == "keep" { // the island keeps what is typed
 		return c.SendStatus(http.StatusNoContent)

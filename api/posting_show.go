@@ -204,7 +204,7 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 	}
 	v.Form.Values.Set("zone", show.zone)
 	v.Form.Values.Set("picture_alt", show.pictureAlt)
-	if v.Form.Values.Get("lang") == "" {
+	if v.Form.Values.Get("lang") == "" && v.Version == 0 {
 		v.Form.Values.Set("lang", p.Lang)
 	}
 	if v.Form.Values.Get("event.timezone") == "" {

@@ -57,12 +57,13 @@ type Options struct {
 // Server answers HTTP requests. Create it with [New].
 type Server struct {
 	Options
-	app     *fiber.App
-	metrics *metrics
-	maps    *pictures
-	tiles   *lru[string, []byte]
-	packed  *lru[string, []byte]          // built files as brotli, by name
-	inZone  atomic.Pointer[time.Location] // the site's time zone, last read
+	app      *fiber.App
+	metrics  *metrics
+	requests *requestNames
+	maps     *pictures
+	tiles    *lru[string, []byte]
+	packed   *lru[string, []byte]          // built files as brotli, by name
+	inZone   atomic.Pointer[time.Location] // the site's time zone, last read
 
 	meanings *lru[string, meant]
 	ready    atomic.Bool
@@ -83,7 +84,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
+	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,
@@ -158,6 +159,7 @@ func (s *Server) routes() {
 	g.Get("/collections/:collection", s.collection)
 	g.Get("/collections/:collection/items", s.items)
 	g.Get("/collections/:collection/items/:id", s.item)
+	s.writeRoutes(g)
 	g.Get("/taxonomy", s.taxonomyJSON)
 
 	app.Use(func(c *fiber.Ctx) error { return fiber.NewError(http.StatusNotFound) })
