@@ -109,6 +109,11 @@ func accountCommand(ctx context.Context, env *environment, args []string) error 
 		}
 		return printLink(env, link)
 	case "delete":
+		d, err := directory.Open(ctx, directory.Options{Store: store, Log: log})
+		if err != nil {
+			return err
+		}
+		service.Forget = api.Forget(d)
 		return service.Delete(ctx, a.ID)
 	}
 	return fmt.Errorf("account: no %q: want create, list, role, link or delete: %w", verb, errUsage)

@@ -127,6 +127,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
+	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
 	server, err := api.New(api.Options{
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,

@@ -25,7 +25,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Kinds of records.
+// Kinds of records. A record of any kind whose key begins with an account's id and "/" belongs to that account: it is part of
+// the export of one's data, and goes when the account is deleted.
 const (
 	kindAccount = "account"      // by id
 	kindMail    = "account-mail" // by mail address: whose it is

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -233,7 +234,11 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	for _, kind := range []string{kindSession, kindToken} {
+	kinds, err := s.Store.RecordKinds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, kind := range kinds { // whatever kind: what has the account's id and "/" before its key is the account's
 		err := s.eachRecord(ctx, kind, id, func(r directory.Record) error { return s.Store.DeleteRecord(ctx, kind, r.Key, 0) })
 		if err != nil {
 			return err
@@ -266,7 +271,9 @@ type exported struct {
 	Account  exportedAccount `json:"account"`
 	Sessions []Session       `json:"sessions"`
 	Tokens   []Token         `json:"tokens"`
-	Entries  any             `json:"entries,omitempty"`
+	Owned    any             `json:"directory,omitempty"`
+
+	Records map[string][]json.RawMessage `json:"records,omitempty"` // by kind: drafts and the like
 }
 
 type exportedAccount struct {
@@ -289,7 +296,26 @@ func (s *Service) Export(ctx context.Context, actor *Actor) (any, error) {
 		return nil, err
 	}
 	if s.Owned != nil {
-		out.Entries, err = s.Owned(ctx, a)
+		if out.Owned, err = s.Owned(ctx, a); err != nil {
+			return nil, err
+		}
 	}
-	return out, err
+	kinds, err := s.Store.RecordKinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Records = map[string][]json.RawMessage{}
+	for _, kind := range kinds {
+		if kind == kindSession || kind == kindToken { // told above, without their hashes
+			continue
+		}
+		err := s.eachRecord(ctx, kind, a.ID, func(r directory.Record) error {
+			out.Records[kind] = append(out.Records[kind], r.Value)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

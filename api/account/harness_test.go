@@ -101,6 +101,7 @@ func newWorld(t *testing.T, change ...func(*account.Options)) *world {
 	log := slog.New(slog.NewTextHandler(w, nil))
 	w.mailer = account.NewMailer(account.MailerOptions{Store: w.store, Transport: w.box, Site: site, Now: w.now, Log: log})
 	o := account.Options{Store: w.store, Mailer: w.mailer, Site: site, PublicURL: w.url, Now: w.now, Log: log}
+	o.Forget, o.Owned = api.Forget(w.d), api.Owned(w.d)
 	for _, f := range change {
 		f(&o)
 	}
