@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"archipel/directory"
@@ -76,6 +77,7 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	known    sync.Map // of routeStatus: the observer, since finding it costs more than observing
 	page     fiber.Handler
 }
 
@@ -102,7 +104,17 @@ func newMetrics(d *directory.Directory, index *geo.Index) *metrics {
 }
 
 func (m *metrics) observe(route string, code int, took time.Duration) {
-	m.requests.WithLabelValues(route, strconv.Itoa(code)).Observe(took.Seconds())
+	key := routeStatus{route, code}
+	of, ok := m.known.Load(key)
+	if !ok {
+		of, _ = m.known.LoadOrStore(key, m.requests.WithLabelValues(route, strconv.Itoa(code)))
+	}
+	of.(prometheus.Observer).Observe(took.Seconds())
+}
+
+type routeStatus struct {
+	route string
+	code  int
 }
 
 func (s *Server) metricsPage(c *fiber.Ctx) error { return s.metrics.page(c) }

@@ -3,9 +3,12 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/a-h/templ"
@@ -21,10 +24,20 @@ func requestID(c *fiber.Ctx) string {
 	return id
 }
 
+// requestNames gives each request a name that no other one of this and other processes has.
+type requestNames struct {
+	process string
+	count   atomic.Uint64
+}
+
+func newRequestNames() *requestNames { return &requestNames{process: uuid.NewString()[:8]} }
+
+func (r *requestNames) next() string { return r.process + "-" + strconv.FormatUint(r.count.Add(1), 36) }
+
 // observe names, times, counts and logs every request, and turns a panic into a 500 that says nothing of the inside.
 func (s *Server) observe(c *fiber.Ctx) (err error) {
 	begin := time.Now()
-	c.Locals(requestIDKey, uuid.NewString()[:13])
+	c.Locals(requestIDKey, s.requests.next())
 	defer func() {
 		if r := recover(); r != nil {
 			s.Log.Error("panic", "id", requestID(c), "path", c.Path(), "panic", r, "stack", string(debug.Stack()))
@@ -32,7 +45,9 @@ func (s *Server) observe(c *fiber.Ctx) (err error) {
 		}
 		took, code := time.Since(begin), c.Response().StatusCode()
 		s.metrics.observe(c.Route().Path, code, took)
-		s.Log.Debug("request", "id", requestID(c), "method", c.Method(), "path", c.Path(), "status", code, "took", took)
+		if s.Log.Enabled(c.UserContext(), slog.LevelDebug) {
+			s.Log.Debug("request", "id", requestID(c), "method", c.Method(), "path", c.Path(), "status", code, "took", took)
+		}
 	}()
 	if err := c.Next(); err != nil {
 		return s.fail(c, err)

@@ -109,8 +109,10 @@ func (s *Store) insert(ctx context.Context, changes []directory.Change, docs []b
 		switch {
 		case stands == len(docs):
 			return stands, nil
-		case lookErr != nil || ctx.Err() != nil:
-			return stands, err
+		case ctx.Err() != nil:
+			return stands, fmt.Errorf("append: %w", ctx.Err())
+		case lookErr != nil:
+			return stands, lookErr
 		case taken:
 			return stands, fmt.Errorf("append: %w: change %d is another's", directory.ErrStale, changes[stands].Seq)
 		case n == 0 && !mongo.IsDuplicateKeyError(err) && try >= 2, time.Now().After(deadline):
