@@ -72,7 +72,7 @@ func (s *Service) actorDocument() map[string]any {
 	site := s.Site()
 	id := s.relayID()
 	doc := map[string]any{
-		"@context": vocab.Terms(), "id": id, "type": "Application",
+		"@context": vocab.ActorTerms(), "id": id, "type": "Application",
 		"preferredUsername": "relay", "name": site.Name, "summary": paragraph(site.Summary), "url": s.base + "/about",
 		"inbox": id + "/inbox", "outbox": id + "/outbox", "followers": s.followersID(),
 		"endpoints":                 map[string]any{"sharedInbox": s.sharedInbox()},

@@ -192,10 +192,12 @@ func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) err
 	return s.reportTo(ctx, actor, "Accept", a)
 }
 
-// reportTo answers an activity to who sent it.
+// reportTo answers an activity to who sent it. Of that it repeats what tells it apart: the rest of the foreign document
+// has its own context, whose terms may not be what ours mean.
 func (s *Service) reportTo(ctx context.Context, to *remoteActor, kind string, a *vocab.Activity) error {
+	answered := map[string]any{"id": a.ID, "type": a.Type, "actor": a.Actor, "object": a.Object().ID}
 	doc, err := vocab.Wrap(vocab.Envelope{
-		ID: s.relayID() + "#" + kind + "/" + hashKey(a.ID)[:32], Type: kind, Actor: s.relayID(), To: []string{a.Actor}, Object: a.Doc,
+		ID: s.relayID() + "#" + kind + "/" + hashKey(a.ID)[:32], Type: kind, Actor: s.relayID(), To: []string{a.Actor}, Object: answered,
 	})
 	if err != nil {
 		return err

@@ -12,14 +12,12 @@ import (
 	"code.superseriousbusiness.org/activity/streams/vocab"
 )
 
-// Terms is the @context of what we send: ActivityStreams, the proofs and keys of W3C, and a name for every other term.
+// Terms is the @context of what we send: ActivityStreams, the proofs of W3C, and a name for every other term.
 // The library makes one of its own, in which the terms that it does not know have no meaning.
 func Terms() []any {
 	return []any{
 		Context,
-		"https://w3id.org/security/v1",
 		"https://w3id.org/security/data-integrity/v2",
-		"https://w3id.org/security/multikey/v1",
 		map[string]any{
 			"toot": "http://joinmastodon.org/ns#", "schema": "http://schema.org#", "sc": "http://schema.org#", "mz": "https://joinmobilizon.org/ns#",
 			"pt": "https://joinpeertube.org/ns#", "ical": "http://www.w3.org/2002/12/cal/ical#", "event": "https://w3id.org/fep/8a8e/",
@@ -39,6 +37,12 @@ func Terms() []any {
 			"displayEndTime": "event:displayEndTime", "organizers": map[string]any{"@id": "event:organizers", "@type": "@id"},
 		},
 	}
+}
+
+// ActorTerms is the @context of an actor: Terms, and what its keys are said in. did/v1 is where assertionMethod is from.
+func ActorTerms() []any {
+	terms := Terms()
+	return append([]any{terms[0], "https://w3id.org/security/v1", "https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"}, terms[1:]...)
 }
 
 // iri parses an address of our own making.
