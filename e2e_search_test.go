@@ -293,7 +293,5 @@ func searchWithoutScript(t *testing.T, b *browser) {
 	if q := u.Query(); q.Get("category") != "alimentation" || q.Get("near") == "" || q.Has("q") {
 		t.Errorf("the place leads to %s", u)
 	}
-	if w.num(`document.querySelectorAll("#list > li").length`) == 0 {
-		t.Error("nothing is listed")
-	}
+	w.until(`document.querySelectorAll("#list > li .distance").length > 0`)
 }

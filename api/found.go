@@ -166,9 +166,17 @@ func (s *Server) helpEmpty(c *fiber.Ctx, r *request, v *frontend.HomeView, show 
 		}
 		return err
 	}
-	for _, f := range frontend.Narrowing(show.lang, *v) {
-		if err := try(f.Label, f.Query); err != nil {
+	words, narrowing := frontend.T(show.lang), frontend.Narrowing(show.lang, *v)
+	for _, f := range narrowing {
+		if err := try(words.Text("found.without", "What", f.Label), f.Without); err != nil {
 			return err
+		}
+	}
+	if len(ways) == 0 && v.Everywhere == 0 { // one less is not enough
+		for _, f := range narrowing {
+			if err := try(words.Text("found.only", "What", f.Label), f.Alone); err != nil {
+				return err
+			}
 		}
 	}
 	slices.SortStableFunc(ways, func(a, b frontend.Way) int { return cmp.Compare(b.Count, a.Count) })

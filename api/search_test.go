@@ -379,6 +379,7 @@ func TestSearchPage(t *testing.T) {
 		{"corrected", "q=jardni", []string{`href="/?q=jardin"`}, nil},
 		{"nothing", "q=zzzxq", []string{`data-total="0"`, "zzzxq", `href="/"`}, []string{"Sans «"}},
 		{"a filter less", "q=vélo&category=cafe-associatif&kind=event", []string{`data-total="0"`, `href="/?category=cafe-associatif&amp;q=v%C3%A9lo"`}, nil},
+		{"one alone", "q=vélo&tag=nulle-part&kind=event", []string{`data-total="0"`, `href="/?q=v%C3%A9lo"`, "sans autre choix"}, nil},
 		{"elsewhere, box", "q=vélo&bbox=0,43,0.5,43.5", []string{`data-total="0"`, `data-everywhere`, "Les plus proches", `class="distance"`}, nil},
 		{"elsewhere, zone", "q=vélo&zone=FR-75", []string{`data-total="0"`, `data-everywhere`, "Les plus proches", `class="distance"`, "<mark>vélos</mark>"}, nil},
 		{"elsewhere, zone and category", "category=coworking&zone=FR-75", []string{`data-total="0"`, `href="/?category=coworking"`, `class="distance"`}, nil},

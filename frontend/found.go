@@ -16,10 +16,10 @@ type Way struct {
 	Count int // entries that it has; 0 when not counted
 }
 
-// Narrowed is one thing that narrows a list, in words, and the list without it.
+// Narrowed is one thing that narrows a list, in words, the list without it, and the one with nothing else.
 type Narrowed struct {
-	Label string
-	Query Query
+	Label          string
+	Without, Alone Query
 }
 
 // Narrowing lists what narrows a list when more than one thing does; the area (box, point and zone) is one of them.
@@ -32,7 +32,13 @@ func Narrowing(lang string, v HomeView) []Narrowed {
 		case "near", "bbox", "zone":
 			continue
 		}
-		out = append(out, Narrowed{f.Label, q.Without(f.key, f.value)})
+		alone := q.WithoutArea()
+		for _, other := range activeFilters(l, v) {
+			if other.key != f.key || other.value != f.value {
+				alone = alone.Without(other.key, other.value)
+			}
+		}
+		out = append(out, Narrowed{f.Label, q.Without(f.key, f.value), alone})
 	}
 	if len(out) == 0 || len(out) == 1 && !area {
 		return nil // without it everything is left, which is told already
