@@ -32,7 +32,7 @@ func TestSignUpToDeletion(t *testing.T) {
 	if m.Lang != "fr" || strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;") || !strings.Contains(m.Text, "Bonjour Jeanne <b>") {
 		t.Errorf("the mail: %+v", m)
 	}
-	if p := b.get("/confirm?token=" + token); p.status != 200 || p.has(token+`&`) || p.header.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(p.header.Get("Cache-Control"), "no-store") {
+	if p := b.get("/confirm?token=" + token); p.status != 200 || p.has(token+`&`) || p.header.Get("Referrer-Policy") != "same-origin" || !strings.Contains(p.header.Get("Cache-Control"), "no-store") {
 		t.Errorf("the page of the link: %d, %v", p.status, p.header)
 	}
 	if _, err := w.accounts.ByMail(t.Context(), "jeanne@example.org"); err == nil {

@@ -58,7 +58,7 @@ func (h *handlers) begins(c *fiber.Ctx, title string) (frontend.Page, *frontend.
 	p.NoIndex, p.Canonical = true, ""
 	p.CSRF = h.CSRF(c)
 	c.Set(fiber.HeaderCacheControl, "private, no-store")
-	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin") // with "no-referrer", browsers would send the page's own form as from nowhere
 	return p, l
 }
 
