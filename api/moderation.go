@@ -29,12 +29,14 @@ func (s *Server) moderationRoutes() {
 	s.app.Get("/moderate", door, s.queuePage)
 	s.app.Get("/moderate/entries/:id/map.png", door, s.waitingMap)
 	s.app.Post("/moderate/entries/:id", door, s.decide)
+	s.app.Post("/moderate/proposals/:id", door, s.decideProposal)
 	s.versionsRoutes()
+	s.reportRoutes()
 }
 
 // attempt is a decision that could not be made, to be shown with what was typed.
 type attempt struct {
-	id              directory.ID
+	id              string // of the item's element
 	reason, problem string
 	wrong           string
 }
@@ -43,7 +45,7 @@ type attempt struct {
 func (s *Server) queuePage(c *fiber.Ctx) error { return s.showQueue(c, attempt{}) }
 
 // queueShows are the parts of the queue.
-var queueShows = []string{"all", "new", "changed"}
+var queueShows = []string{"all", "new", "changed", "correction", "report"}
 
 // moderationPage is a page with forms that nobody keeps.
 func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
@@ -84,11 +86,11 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 		v.Next = "/moderate?" + url.Values{"show": {show}, "from": {strconv.Itoa(to)}}.Encode()
 	}
 	for i := range v.Items {
-		if tried.id != "" && v.Items[i].ID == "e-"+string(tried.id) {
+		if tried.id != "" && v.Items[i].ID == tried.id {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); slices.Contains(decisions, done) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}
@@ -118,6 +120,19 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, m
 			if err != nil {
 				return nil, nil, err
 			}
+			counts["all"]++
+			counts[item.Type]++
+			if show == "all" || show == item.Type {
+				items = append(items, item)
+			}
+		}
+	}
+	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems} {
+		list, err := more(ctx, actor, s.presenter(lang), names)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, item := range list {
 			counts["all"]++
 			counts[item.Type]++
 			if show == "all" || show == item.Type {
@@ -167,13 +182,13 @@ func (s *Server) waitingItem(ctx context.Context, show presenter, e *directory.E
 	if st.asked != nil {
 		item.Asked = &frontend.QueueQuestion{At: st.asked.Time.In(show.zone), Text: st.asked.Note, Answered: st.answered}
 	}
-	for _, f := range directory.Diff(st.base, e) {
-		switch f.Field {
-		case "kind", "slug", "status", "aliases": // said above, or the directory's own
-			continue
+	item.Fields = shownFields(st.base, e)
+	if st.base == nil {
+		if item.Same, err = s.alike(ctx, e); err != nil {
+			return item, err
 		}
-		item.Fields = append(item.Fields, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 	}
+	item.EditURL = frontend.EditURL(e.Slug)
 	if len(e.Sites) > 0 {
 		item.MapURL = item.Action + "/map.png?w=600&h=240&v=" + strconv.FormatInt(int64(e.Version), 10)
 	}
@@ -209,16 +224,43 @@ var decisions = []string{"approve", "ask", "refuse"}
 
 // reasonOf reads why a moderator decides, and says what is wrong with it.
 func reasonOf(c *fiber.Ctx, must bool) (string, *directory.Problem) {
-	reason := strings.TrimSpace(strings.ReplaceAll(c.FormValue("reason"), "\r\n", "\n"))
-	switch {
-	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
-		return reason, &directory.Problem{Field: "reason", Code: directory.CodeControl}
-	case utf8.RuneCountInString(reason) > maxReason:
-		return reason, &directory.Problem{Field: "reason", Code: directory.CodeTooLong, Params: map[string]any{"max": maxReason, "got": utf8.RuneCountInString(reason)}}
-	case must && reason == "":
-		return reason, &directory.Problem{Field: "reason", Code: directory.CodeRequired}
+	return checkedText(c.FormValue("reason"), "reason", must, maxReason)
+}
+
+// checkedText reads several lines that somebody typed.
+func checkedText(typed, field string, must bool, most int) (string, *directory.Problem) {
+	text := strings.TrimSpace(strings.ReplaceAll(typed, "\r\n", "\n"))
+	switch n := utf8.RuneCountInString(text); {
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }):
+		return strings.ToValidUTF8(text, ""), &directory.Problem{Field: field, Code: directory.CodeControl}
+	case n > most:
+		return text, &directory.Problem{Field: field, Code: directory.CodeTooLong, Params: map[string]any{"max": most, "got": n}}
+	case must && text == "":
+		return text, &directory.Problem{Field: field, Code: directory.CodeRequired}
 	}
-	return reason, nil
+	return text, nil
+}
+
+// alike are the public entries that may be the same as one that waits.
+func (s *Server) alike(ctx context.Context, e *directory.Entry) (out []frontend.QueueSame, err error) {
+	if s.Duplicates == nil {
+		return nil, nil
+	}
+	for _, candidate := range s.Duplicates.Find(e, 4) {
+		other, err := s.Directory.Entry(ctx, candidate.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !other.Public() {
+			continue
+		}
+		same := frontend.QueueSame{Name: other.Name, Town: other.Town(), URL: frontend.EntryURL(other.Slug)}
+		for _, r := range candidate.Reasons {
+			same.Reasons = append(same.Reasons, string(r))
+		}
+		out = append(out, same)
+	}
+	return out, nil
 }
 
 // decide takes the decision of a moderator about an entry that waits. It is about the version that the form shows: when
@@ -248,7 +290,7 @@ func (s *Server) decide(c *fiber.Ctx) error {
 		}
 		_, text := l.ProblemText(frontend.Problem{Field: problem.Field, Code: problem.Code, Params: problem.Params})
 		c.Status(http.StatusBadRequest)
-		return s.showQueue(c, attempt{id: e.ID, reason: reason, problem: text, wrong: l.Text("queue.reason_missing", "Name", e.Name)})
+		return s.showQueue(c, attempt{id: "e-" + string(e.ID), reason: reason, problem: text, wrong: l.Text("queue.reason_missing", "Name", e.Name)})
 	}
 	if e.Status != directory.Pending || int64(e.Version) != version {
 		err = &directory.ConflictError{Theirs: e}
@@ -258,7 +300,7 @@ func (s *Server) decide(c *fiber.Ctx) error {
 	var conflict *directory.ConflictError
 	if errors.As(err, &conflict) && wantsPage(c) {
 		c.Status(http.StatusConflict)
-		return s.showQueue(c, attempt{id: e.ID, reason: reason, wrong: l.Text("queue.conflict", "Name", e.Name)})
+		return s.showQueue(c, attempt{id: "e-" + string(e.ID), reason: reason, wrong: l.Text("queue.conflict", "Name", e.Name)})
 	}
 	if err != nil {
 		return err

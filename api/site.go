@@ -68,6 +68,9 @@ func (s *Server) pageSite(base string) frontend.Site {
 	if strings.Contains(site.Contact, "@") {
 		report = "mailto:" + site.Contact + "?subject={slug}"
 	}
+	if s.Accounts != nil && s.Waiting != nil {
+		report = "/e/{slug}/report"
+	}
 	return frontend.Site{
 		Name: site.Name, Territory: site.Territory, Tagline: site.Tagline, Accent: site.Accent, LogoURL: site.Logo,
 		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report, AddURL: s.addURL(),

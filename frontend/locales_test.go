@@ -39,8 +39,8 @@ var families = map[string][]string{
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
 	"versions": nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
-	"queue": nil, "queue_show": {"all", "new", "changed"}, "queue_type": {"new", "changed"}, "decision": {"approve", "ask", "refuse"},
-	"queue_same": {"register", "website", "mail", "phone", "name"}, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
+	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report"}, "queue_type": {"new", "changed", "correction", "report"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
+	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.

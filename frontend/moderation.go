@@ -69,7 +69,7 @@ func decisionClass(choice string) string {
 	switch choice {
 	case "approve", "accept":
 		return "primary"
-	case "refuse":
+	case "refuse", "remove":
 		return "danger"
 	}
 	return ""

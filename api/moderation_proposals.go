@@ -1,0 +1,235 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"archipel/api/account"
+	"archipel/directory"
+	"archipel/frontend"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// proposalDecisions are what can be done with a proposed correction.
+var proposalDecisions = []string{"approve", "refuse"}
+
+// proposalItems are the corrections that an actor may decide about.
+func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show presenter, names map[string]string) ([]frontend.QueueItem, error) {
+	var items []frontend.QueueItem
+	for after := ""; ; {
+		page, err := Proposals(ctx, s.Directory.Store(), after, 200)
+		if err != nil || len(page) == 0 {
+			return items, err
+		}
+		for i := range page {
+			p := &page[i]
+			after = string(p.ID)
+			e, err := s.Directory.Entry(ctx, p.Of)
+			if errors.Is(err, directory.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if account.May(actor, account.ModerateDecide, &e) != nil {
+				continue
+			}
+			merged, err := s.mergeProposal(ctx, p, &e)
+			if err != nil {
+				return nil, err
+			}
+			item := frontend.QueueItem{ID: "p-" + string(p.ID), Type: "correction", Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Since: p.Created.In(show.zone), Note: p.Note,
+				Action: "/moderate/proposals/" + string(p.ID), Version: int64(e.Version), Choices: proposalDecisions}
+			if item.Author, err = s.authorFor(ctx, p.Author, names); err != nil {
+				return nil, err
+			}
+			if item.Author == "" {
+				item.Author = p.Mail
+			}
+			if e.Public() {
+				item.PageURL, item.EditURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug)
+			}
+			item.Fields = shownFields(&e, &merged)
+			items = append(items, item)
+		}
+	}
+}
+
+// shownFields are the differences that a moderator judges; what the page says already is left out.
+func shownFields(before, after *directory.Entry) (out []frontend.FieldChange) {
+	for _, f := range directory.Diff(before, after) {
+		switch f.Field {
+		case "kind", "slug", "status", "aliases":
+			continue
+		}
+		out = append(out, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
+	}
+	return out
+}
+
+// mergeProposal puts what a proposal changes into the entry as it stands: fields that it leaves as its sender read them
+// stay as they are now.
+func (s *Server) mergeProposal(ctx context.Context, p *Proposal, now *directory.Entry) (directory.Entry, error) {
+	proposed, err := p.Proposed(now)
+	if err != nil || p.Base == now.Version {
+		return proposed, err
+	}
+	base, err := s.Directory.At(ctx, p.Of, p.Base)
+	if err != nil || base.Redacted {
+		return proposed, err
+	}
+	fields := func(e *directory.Entry) (map[string]json.RawMessage, error) {
+		b, err := json.Marshal(e) // the public form
+		if err != nil {
+			return nil, err
+		}
+		var f struct {
+			Geometry   json.RawMessage            `json:"geometry"`
+			Properties map[string]json.RawMessage `json:"properties"`
+		}
+		if err := json.Unmarshal(b, &f); err != nil {
+			return nil, err
+		}
+		f.Properties["\x00geometry"] = f.Geometry
+		return f.Properties, nil
+	}
+	was, err := fields(&base.Entry)
+	if err != nil {
+		return proposed, err
+	}
+	theirs, err := fields(&proposed)
+	if err != nil {
+		return proposed, err
+	}
+	mine, err := fields(now)
+	if err != nil {
+		return proposed, err
+	}
+	for name, value := range theirs {
+		if !bytes.Equal(value, was[name]) {
+			mine[name] = value
+		}
+	}
+	for name := range was {
+		if _, kept := theirs[name]; !kept {
+			delete(mine, name)
+		}
+	}
+	geometry := mine["\x00geometry"]
+	delete(mine, "\x00geometry")
+	b, err := json.Marshal(map[string]any{"type": "Feature", "id": now.ID, "geometry": geometry, "properties": mine})
+	if err != nil {
+		return proposed, err
+	}
+	var merged directory.Entry
+	if err := json.Unmarshal(b, &merged); err != nil {
+		return proposed, fmt.Errorf("proposal %s: %w", p.ID, err)
+	}
+	merged.ID, merged.Private, merged.Status, merged.Version = now.ID, now.Clone().Private, now.Status, now.Version
+	merged.Created, merged.Updated, merged.Origin, merged.Slug, merged.Aliases = now.Created, now.Updated, now.Origin, now.Slug, now.Aliases
+	return merged, nil
+}
+
+// decideProposal takes a proposed correction over, or refuses it.
+func (s *Server) decideProposal(c *fiber.Ctx) error {
+	ctx, l, store := c.UserContext(), frontend.T(s.lang(c)), s.Directory.Store()
+	rec, err := store.Record(ctx, KindProposal, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if rec.Rev == 0 {
+		if err := account.Check(c, account.ModerateQueue, nil); err != nil {
+			return err
+		}
+		c.Status(http.StatusConflict)
+		return s.showQueue(c, attempt{wrong: l.Text("queue.gone")})
+	}
+	var p Proposal
+	if err := json.Unmarshal(rec.Value, &p); err != nil {
+		return fmt.Errorf("proposal %s: %w: %w", rec.Key, directory.ErrCorrupt, err)
+	}
+	e, err := s.Directory.Entry(ctx, p.Of)
+	if err != nil {
+		return err
+	}
+	if err := account.Check(c, account.ModerateDecide, &e); err != nil {
+		return err
+	}
+	decision := c.FormValue("decision")
+	if !slices.Contains(proposalDecisions, decision) {
+		return invalidParam("decision", directory.CodeUnknown, decision)
+	}
+	reason, problem := reasonOf(c, decision != "approve")
+	if problem != nil {
+		if !wantsPage(c) {
+			return directory.Invalid{*problem}
+		}
+		_, text := l.ProblemText(frontend.Problem{Field: problem.Field, Code: problem.Code, Params: problem.Params})
+		c.Status(http.StatusBadRequest)
+		return s.showQueue(c, attempt{id: "p-" + rec.Key, reason: reason, problem: text, wrong: l.Text("queue.reason_missing", "Name", e.Name)})
+	}
+	name := e.Name
+	if decision == "approve" {
+		conflict := func() error {
+			c.Status(http.StatusConflict)
+			return s.showQueue(c, attempt{id: "p-" + rec.Key, reason: reason, wrong: l.Text("queue.conflict", "Name", name)})
+		}
+		if c.FormValue("version") != strconv.FormatInt(int64(e.Version), 10) {
+			return conflict()
+		}
+		merged, err := s.mergeProposal(ctx, &p, &e)
+		if err != nil {
+			return err
+		}
+		note := reason
+		if note == "" {
+			note = p.Note
+		}
+		outcomes, err := s.Directory.Write(ctx, directory.Write{Author: account.From(c).Author(), Note: note, Entries: []directory.Entry{merged}})
+		if err != nil {
+			return err
+		}
+		var stale *directory.ConflictError
+		if errors.As(outcomes[0].Err, &stale) {
+			return conflict()
+		}
+		if outcomes[0].Err != nil {
+			return outcomes[0].Err
+		}
+		e = outcomes[0].Entry
+	}
+	m := account.Message{Key: "proposal " + string(p.ID), Template: "mail.proposal_" + decision, Params: map[string]string{"Entry": name, "Reason": reason}}
+	if err := s.answer(ctx, m, p.Author, p.Mail, p.Lang); err != nil {
+		return err
+	}
+	if err := s.closeProposal(ctx, &p, decision, reason, account.From(c).Author()); err != nil {
+		return err
+	}
+	return c.Redirect("/moderate?"+url.Values{"show": {"correction"}, "done": {decision}, "entry": {string(e.ID)}}.Encode(), http.StatusSeeOther)
+}
+
+// kindProposalClosed is the kind of the records of corrections that were decided, for a year.
+const kindProposalClosed = "proposal-closed"
+
+// closeProposal keeps who decided what, and takes the proposal out of the queue.
+func (s *Server) closeProposal(ctx context.Context, p *Proposal, decision, reason, by string) error {
+	now := s.Now().UTC()
+	value, err := json.Marshal(map[string]any{"of": p.Of, "author": p.Author, "decision": decision, "reason": reason, "by": by, "decided": now})
+	if err != nil {
+		return err
+	}
+	store := s.Directory.Store()
+	err = store.PutRecord(ctx, kindProposalClosed, directory.Record{Key: string(p.ID), Value: value, Expires: now.Add(closedKept)})
+	if err != nil && !errors.Is(err, directory.ErrStale) {
+		return err
+	}
+	return store.DeleteRecord(ctx, KindProposal, string(p.ID), 0)
+}
