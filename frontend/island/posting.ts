@@ -5,6 +5,7 @@ import { readConfig } from "./config";
 const form = document.getElementById("posting") as HTMLFormElement | null;
 const field = (name: string) => form?.elements.namedItem(name) as HTMLInputElement | null;
 
+// A form has a button called "action", which stands before the form's own property of that name: it is read as an attribute.
 function later(wait: number, f: () => void): () => void {
   let timer = 0;
   return () => {
@@ -15,7 +16,7 @@ function later(wait: number, f: () => void): () => void {
 
 /** Keeps a draft while it is typed. A picture is sent with the form only. */
 function keepDraft(form: HTMLFormElement): void {
-  const path = new URL(form.action).pathname;
+  const path = new URL(form.getAttribute("action")!, location.href).pathname;
   if (!/^\/add\/[A-Z2-7]{26}\//.test(path)) return;
   let sending = false;
   const keep = later(1500, () => {
@@ -37,7 +38,7 @@ function keepDraft(form: HTMLFormElement): void {
 function watchSame(form: HTMLFormElement): void {
   const box = document.getElementById("same");
   if (!box || form.elements.namedItem("version")) return;
-  const draft = /^\/add\/([A-Z2-7]{26})\//.exec(new URL(form.action).pathname)?.[1] ?? "";
+  const draft = /^\/add\/([A-Z2-7]{26})\//.exec(new URL(form.getAttribute("action")!, location.href).pathname)?.[1] ?? "";
   let turn = 0;
   const look = later(400, () => {
     const query = new URLSearchParams({ draft });
