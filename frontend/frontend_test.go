@@ -238,7 +238,7 @@ func TestStylesheets(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	physical := regexp.MustCompile(`(?m)(?:^|[;{\s])(margin|padding|border)-(left|right):|text-align: (left|right)|float:`)
+	physical := regexp.MustCompile(`(?m)(?:^|[;{\s])(margin|padding|border)-(left|right):|text-align: (left|right)|float: (left|right)`)
 	for _, name := range files {
 		raw, err := os.ReadFile(name)
 		if err != nil {

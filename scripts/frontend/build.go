@@ -32,6 +32,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"styles/app.css", "app.css"},
 		{"styles/map.css", "map.css"},
 		{"styles/agenda.css", "agenda.css"},
+		{"styles/pages.css", "pages.css"},
 		{"island/main.ts", "island.js"},
 		{"island/livemap.ts", "livemap.js"},
 		{"island/moderate.ts", "moderate.js"},
@@ -39,7 +40,6 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"styles/posting.css", "posting.css"},
 		{"island/posting.ts", "posting.js"},
 		{"island/pinmap.ts", "pinmap.js"},
-		{"island/moderate.ts", "moderate.js"},
 	} {
 		body, packages, err := bundle(root, nodeModules, entry.from)
 		if err != nil {
