@@ -311,6 +311,8 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 	v.Map.ImageURL = "/e/" + url.PathEscape(e.Slug) + "/map.png"
 	if len(e.Sites) > 0 {
 		v.Map.Bounds = s.padded(orb.MultiPoint(e.Sites).Bound())
+	} else {
+		v.Map.ImageURL = "/map.png" // it has no place of its own: the region
 	}
 	v.Back = back(c)
 	s.postingLinks(c, &e, &v)

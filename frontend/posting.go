@@ -171,7 +171,15 @@ func linkRows(f EntryForm) int {
 }
 
 // categoryRows is how many categories can be chosen.
-func categoryRows(f EntryForm) int { return min(max(2, len(f.Values["categories"])+1), 6) }
+func categoryRows(f EntryForm) int {
+	n := 0
+	for _, id := range f.Values["categories"] {
+		if id != "" {
+			n++
+		}
+	}
+	return min(max(2, n+1), 6)
+}
 
 func nth(list []string, i int) string {
 	if i < len(list) {
