@@ -81,18 +81,23 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 			"/collections/{collectionId}": m{"parameters": []m{collectionID}, "get": m{"operationId": "describeCollection",
 				"responses": ok("One collection.", typeJSON, "any", m{"404": problem})}},
 			"/collections/{collectionId}/items": m{"parameters": []m{collectionID}, "get": m{"operationId": "getFeatures", "parameters": filters,
-				"responses": ok("Entries.", typeGeoJSON, "featureCollection", m{"400": problem, "404": problem})}},
+				"responses": ok("Entries.", typeGeoJSON, "featureCollection", m{"400": problem, "404": problem})},
+				"post": createOperation(problem)},
 			"/collections/{collectionId}/items/{featureId}": m{"parameters": []m{collectionID, param("featureId", "path", "UUID of the entry.", m{"type": "string", "format": "uuid"}, nil)},
-				"get": m{"operationId": "getFeature", "responses": ok("One entry, with its ETag.", typeGeoJSON, "feature", m{"404": problem, "410": problem})}},
+				"get":    m{"operationId": "getFeature", "responses": ok("One entry, with its ETag.", typeGeoJSON, "feature", m{"404": problem, "410": problem})},
+				"put":    writeOperation("replaceFeature", "Replace an entry; what is left out is emptied. Properties marked readOnly are decided by the server and left aside.", typeGeoJSON, problem),
+				"patch":  writeOperation("updateFeature", "Change some properties (JSON Merge Patch, RFC 7396): null takes one away.", "application/merge-patch+json", problem),
+				"delete": writeOperation("deleteFeature", "Take an entry away. Its address answers 410 from then on.", "", problem)},
 		},
 		"components": m{
-			"parameters": parameters,
+			"securitySchemes": m{"token": m{"type": "http", "scheme": "bearer", "description": "A personal API token with the scope write."}},
+			"parameters":      parameters,
 			"schemas": m{
 				"any":     object,
 				"problem": m{"type": "object", "description": "RFC 9457", "properties": m{"type": text, "title": text, "status": m{"type": "integer"}, "detail": text, "errors": m{"type": "array", "items": m{"type": "object", "properties": m{"field": text, "code": text, "detail": text}}}}},
 				"feature": m{"type": "object", "required": []string{"type", "geometry", "properties"}, "properties": m{
 					"type": m{"type": "string", "enum": []string{"Feature"}}, "id": m{"type": "string", "format": "uuid"}, "geometry": m{"type": "object", "nullable": true, "description": "Point, MultiPoint or null"},
-					"properties": entrySchema(kinds, text, list, object),
+					"properties": markReadOnly(entrySchema(kinds, text, list, object)),
 				}},
 				"featureCollection": m{"type": "object", "required": []string{"type", "features"}, "properties": m{
 					"type": m{"type": "string", "enum": []string{"FeatureCollection"}}, "features": m{"type": "array", "items": m{"$ref": "#/components/schemas/feature"}},

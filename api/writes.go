@@ -355,7 +355,7 @@ func decodeFeature(b []byte) (directory.Entry, error) {
 	if err := json.Unmarshal(b, &feature); err != nil {
 		return e, bodyProblem(err)
 	}
-	for _, own := range []string{"version", "created", "updated", "checked", "source", "mergedInto", "aliases", "slug", "origin", "status"} {
+	for _, own := range decidedByServer {
 		delete(head.Properties, own)
 	}
 	properties, err := json.Marshal(head.Properties)

@@ -2,6 +2,8 @@ package api
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"archipel/directory"
@@ -34,6 +36,19 @@ func TestEveryFieldIsDecided(t *testing.T) {
 			if changed := !d.Field(i).IsZero(); changed != (d.Type().Field(i).Name == name) {
 				t.Errorf("%s copies %s: %v", name, d.Type().Field(i).Name, changed)
 			}
+		}
+	}
+}
+
+// TestServerProperties holds the names of the API to the table.
+func TestServerProperties(t *testing.T) {
+	for f := range reflect.TypeFor[directory.Entry]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		if got := slices.Contains(decidedByServer, name); got == (given[f.Name] != nil) {
+			t.Errorf("%s: decided by the server %v", name, got)
 		}
 	}
 }
