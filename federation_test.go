@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,10 @@ func TestFederation(t *testing.T) {
 	if object["id"] != base+"/id/"+string(e.ID) || object["type"] != "Event" || object["name"] != "Troc de plantes" {
 		t.Errorf("Create brings %v", object)
 	}
+	toPage, toObject := where(t, base+"/id/"+string(e.ID), "text/html"), where(t, base+"/e/"+e.Slug, "application/activity+json")
+	if toPage != "/e/"+e.Slug || toObject != base+"/id/"+string(e.ID) {
+		t.Errorf("a browser is led to %q, a server to %q", toPage, toObject)
+	}
 	e.Name = "Grand troc de plantes"
 	if e, err = d.Put(t.Context(), "test", e); err != nil {
 		t.Fatal(err)
@@ -118,5 +123,40 @@ func TestFederation(t *testing.T) {
 	}
 	if err := p.stop(); err != nil {
 		t.Errorf("it stopped with %v; it said %s", err, p.stderr)
+	}
+}
+
+// where is the address that an address leads to, for who accepts that type.
+func where(t *testing.T, address, accept string) string {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", accept)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if vary := strings.Join(res.Header.Values("Vary"), ","); !strings.Contains(vary, "Accept") {
+		t.Errorf("%s: Vary is %q", address, vary)
+	}
+	return res.Header.Get("Location")
+}
+
+// TestFederationIsOffUntilItCanWork: without a public address nobody could answer us.
+func TestFederationIsOffUntilItCanWork(t *testing.T) {
+	for _, args := range [][]string{{"-federation", "on"}, {"-federation", "perhaps"}, {"-federation", "on", "-public-url", "http://annuaire.example"}} {
+		if _, stderr, err := archipel(t, append([]string{"serve", "-listen", "127.0.0.1:0", "-data", t.TempDir()}, args...)...); err == nil {
+			t.Errorf("%q is taken; it said %s", args, stderr)
+		}
+	}
+	p := serveIn(t, t.TempDir())
+	if status, _ := p.get("/ap/relay"); status != http.StatusNotFound {
+		t.Errorf("it takes part without a public address: %d", status)
+	}
+	if status, _ := p.get("/.well-known/webfinger?resource=acct:relay@localhost"); status != http.StatusNotFound {
+		t.Errorf("WebFinger without a public address: %d", status)
 	}
 }

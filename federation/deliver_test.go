@@ -44,8 +44,7 @@ func TestKnocking(t *testing.T) {
 	}
 }
 
-// TestAwayForAWhile lets a server fail. It then gets the latest version of each object, once, and nothing that came and
-// went in the meantime.
+// TestAwayForAWhile lets a server fail: it is left alone for its pause, what failed is noted, and others are not held up.
 func TestAwayForAWhile(t *testing.T) {
 	c := &clock{}
 	in := open(t, c)

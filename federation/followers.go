@@ -43,6 +43,8 @@ func (f *follower) to() string {
 
 // followerSet is who follows, as this process knows it.
 type followerSet struct {
+	change sync.Mutex // held while the store and what is known here change together
+
 	mu  sync.RWMutex
 	all map[string]follower // by actor
 }
@@ -75,6 +77,8 @@ func hashKey(address string) string {
 
 // loadFollowers reads all followers and sees to it that each of their inboxes is delivered to, and no other.
 func (s *Service) loadFollowers(ctx context.Context) error {
+	s.followers.change.Lock()
+	defer s.followers.change.Unlock()
 	all := map[string]follower{}
 	err := eachRecord(ctx, s.store, kindFollower, func(r directory.Record) error {
 		var f follower
@@ -114,6 +118,8 @@ func eachRecord(ctx context.Context, store directory.Store, kind string, fn func
 
 // putFollower writes a follower and begins to deliver to it, unless it waits.
 func (s *Service) putFollower(ctx context.Context, f follower) error {
+	s.followers.change.Lock()
+	defer s.followers.change.Unlock()
 	var before follower
 	rev, err := get(ctx, s.store, kindFollower, hashKey(f.Actor), &before)
 	if err != nil {
@@ -133,6 +139,8 @@ func (s *Service) putFollower(ctx context.Context, f follower) error {
 
 // lookAgain reads a follower from the store: the operator may have said something about it in another process.
 func (s *Service) lookAgain(ctx context.Context, actor string) (f follower, known bool, err error) {
+	s.followers.change.Lock()
+	defer s.followers.change.Unlock()
 	rev, err := get(ctx, s.store, kindFollower, hashKey(actor), &f)
 	if err != nil || rev == 0 {
 		return f, false, err
@@ -148,6 +156,8 @@ func (s *Service) lookAgain(ctx context.Context, actor string) (f follower, know
 
 // dropFollower forgets a follower.
 func (s *Service) dropFollower(ctx context.Context, actor string) error {
+	s.followers.change.Lock()
+	defer s.followers.change.Unlock()
 	if err := s.store.DeleteRecord(ctx, kindFollower, hashKey(actor), 0); err != nil {
 		return err
 	}
@@ -242,7 +252,8 @@ func (s *Service) syncHeader(host string) string {
 	return fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, s.followersID(), s.followersID()+"/sync", hex.EncodeToString(digest[:]))
 }
 
-// drivePeers makes a Follower of the log of each inbox that has followers, and stops those that have none.
+// drivePeers makes a Follower of the log of each inbox that has followers, and stops those that have none. The caller holds
+// s.followers.change.
 func (s *Service) drivePeers(ctx context.Context) error {
 	s.followers.mu.Lock()
 	defer s.followers.mu.Unlock()

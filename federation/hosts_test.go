@@ -1,0 +1,80 @@
+package federation
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"archipel/directory/sqlitestore"
+)
+
+func TestPauses(t *testing.T) {
+	for n, want := range map[int]time.Duration{1: time.Minute, 2: 2 * time.Minute, 11: 1024 * time.Minute, 12: 24 * time.Hour, 1000: 24 * time.Hour} {
+		if got := pauseAfter(n, false, 0.5); got != want {
+			t.Errorf("after %d failures: %s, want %s", n, got, want)
+		}
+	}
+	if low, high := pauseAfter(1, false, 0), pauseAfter(1, false, 0.999); low < 45*time.Second || high > 75*time.Second || low == high {
+		t.Errorf("the pause is spread over %s to %s", low, high)
+	}
+	if got := pauseAfter(1, true, 0.5); got != 24*time.Hour {
+		t.Errorf("a dead host is probed after %s", got)
+	}
+}
+
+// TestDeadHost fails for two months: it is asked less and less, once a day in the end, and then given up. What it was is
+// known to another process, and one success is enough.
+func TestDeadHost(t *testing.T) {
+	store, err := sqlitestore.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	now := time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
+	begin := now
+	fresh := func() *hostStates {
+		return &hostStates{store: store, now: func() time.Time { return now }, all: map[string]*hostState{}}
+	}
+	h := fresh()
+	away := errors.New("connection refused")
+	if wait, _, err := h.failed(t.Context(), "mort.example", away, 3*time.Hour); err != nil || wait != 3*time.Hour {
+		t.Errorf("Retry-After of three hours: %s, %v", wait, err)
+	}
+	if again, _, _ := h.failed(t.Context(), "mort.example", away, 0); again != 3*time.Hour {
+		t.Errorf("a second failure at the same time makes it %s", again)
+	}
+	tries := 0
+	for giveUp := false; !giveUp; tries++ {
+		wait, err := fresh().wait(t.Context(), "mort.example") // as after a restart
+		if err != nil || wait <= 0 {
+			t.Fatalf("try %d: wait %s, %v", tries, wait, err)
+		}
+		now = now.Add(wait)
+		h = fresh()
+		if _, giveUp, err = h.failed(t.Context(), "mort.example", away, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if days := now.Sub(begin).Hours() / 24; days < 60 || days > 62 || tries > 100 {
+		t.Errorf("given up after %.1f days and %d tries", days, tries)
+	}
+	if err := h.succeeded(t.Context(), "mort.example"); err != nil {
+		t.Fatal(err)
+	}
+	if wait, err := fresh().wait(t.Context(), "mort.example"); wait != 0 || err != nil {
+		t.Errorf("after a success: %s, %v", wait, err)
+	}
+}
+
+func TestNewActorsOfADomain(t *testing.T) {
+	l, now := newLimiters(), time.Now()
+	taken := 0
+	for i := range 100 {
+		if l.newActor("https://"+string(rune('a'+i%26))+".essaim.example/u", now) {
+			taken++
+		}
+	}
+	if taken != newActorsPerHour || !l.newActor("https://autre.example/u", now) || !l.newActor("https://essaim.example/u", now.Add(time.Hour)) {
+		t.Errorf("%d new actors of one domain in an hour", taken)
+	}
+}
