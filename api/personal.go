@@ -27,6 +27,9 @@ func Forget(d *directory.Directory) func(context.Context, *account.Account) erro
 				return fmt.Errorf("forget account %s in entry %s: %w", a.ID, id, err)
 			}
 		}
+		if err := ForgetDrafts(ctx, d.Store(), a.ID); err != nil {
+			return err
+		}
 		return forgetProposals(ctx, d.Store(), a)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/api"
 	"archipel/api/account"
@@ -337,5 +338,65 @@ func TestMassAssignment(t *testing.T) {
 		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `"code":"unknown"`) {
 			t.Errorf("%s: %d %s", extra, a.StatusCode, a.body)
 		}
+	}
+}
+
+func TestSendingTwiceMakesOneEntry(t *testing.T) {
+	s := openPosting(t)
+	anna := s.member("Anna")
+	about := anna.send("/add", fieldsOf("kind", "place", "name", "La Fourmilière", "categories", "coworking")).leads(t, "where$")
+	about = strings.Replace(about, "/where", "/about", 1)
+	key := anna.id + "/" + strings.Split(about, "/")[2]
+	draft, err := s.store.Record(context.Background(), "draft", key)
+	if err != nil || draft.Rev == 0 {
+		t.Fatalf("no draft at %s: %v", key, err)
+	}
+	anna.send(about, fieldsOf("summary", "x")).leads(t, "^/me/entries")
+	first := s.bySlug("la-fourmiliere")
+	// The program died after writing the entry and before forgetting the draft.
+	draft.Rev = 0
+	if err := s.store.PutRecord(context.Background(), "draft", draft); err != nil {
+		t.Fatal(err)
+	}
+	anna.send(about, fieldsOf("summary", "x")).leads(t, "^/me/entries")
+	if again := s.bySlug("la-fourmiliere"); again.Version != first.Version {
+		t.Errorf("version %d became %d", first.Version, again.Version)
+	}
+	if _, ok := s.d.BySlug("la-fourmiliere-2"); ok {
+		t.Error("there are two")
+	}
+	if head := s.d.Head(); head != first.Version {
+		t.Errorf("the log went on to %d", head)
+	}
+	// When the account is deleted, drafts go.
+	anna.send("/add", fieldsOf("kind", "place", "name", "Brouillon", "categories", "coworking")).leads(t, "where$")
+	if err := api.ForgetDrafts(context.Background(), s.store, anna.id); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.store.Records(context.Background(), "draft", "", 10); err != nil || len(left) > 0 {
+		t.Errorf("%v %d drafts are left", err, len(left))
+	}
+}
+
+func TestPicturesThatNothingRefersToGo(t *testing.T) {
+	s := openPosting(t)
+	anna := s.member("Anna")
+	anna.addOrganisation("La Fourmilière", fieldsOf("summary", "x", "picture_alt", "y"), file{"a.jpg", photo(t)}).leads(t, "^/me/entries")
+	e := s.bySlug("la-fourmiliere")
+	future := time.Now().Add(time.Hour)
+	if n, err := s.server.SweepPictures(context.Background(), future); n != 0 || err != nil {
+		t.Errorf("a picture in use: %d erased, %v", n, err)
+	}
+	v := anna.fieldsOfPage("/e/la-fourmiliere/edit")
+	v.Set("images[0].remove", "1")
+	anna.send("/e/la-fourmiliere/edit", v).leads(t, "^/e/")
+	if now := s.bySlug("la-fourmiliere"); len(now.Images) != 0 {
+		t.Fatalf("images %+v", now.Images)
+	}
+	if n, err := s.server.SweepPictures(context.Background(), future); n != 3 || err != nil {
+		t.Errorf("%d erased, %v, want three sizes", n, err)
+	}
+	if a := s.get(e.Images[0].URL); a.StatusCode != http.StatusNotFound {
+		t.Errorf("the picture answers %d", a.StatusCode)
 	}
 }
