@@ -23,7 +23,7 @@ import (
 
 // instance is one of ours, on loopback.
 type instance struct {
-	t     *testing.T
+	t     testing.TB
 	base  string
 	d     *directory.Directory
 	store directory.Store
@@ -48,7 +48,7 @@ func (c *clock) forward(d time.Duration) {
 	c.ahead += d
 }
 
-func open(t *testing.T, c *clock) *instance {
+func open(t testing.TB, c *clock) *instance {
 	t.Helper()
 	store, err := sqlitestore.Open(t.Context(), t.TempDir())
 	if err != nil {

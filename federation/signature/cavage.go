@@ -44,7 +44,7 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 		return nil, ErrMissing
 	}
 	if len(all) > 1 || len(all[0]) > 8<<10 {
-		return nil, fmt.Errorf("Signature: %w", ErrForm)
+		return nil, fmt.Errorf("header Signature: %w", ErrForm)
 	}
 	params, err := cavageParams(all[0])
 	if err != nil {
@@ -107,11 +107,11 @@ func cavageTime(m *Message, params map[string]string, covered []string, now time
 	if slices.Contains(covered, "date") {
 		dates := m.Header.Values("Date")
 		if len(dates) != 1 {
-			return fmt.Errorf("Date: %w", ErrForm)
+			return fmt.Errorf("header Date: %w", ErrForm)
 		}
 		t, err := http.ParseTime(dates[0])
 		if err != nil {
-			return fmt.Errorf("Date: %w: %w", ErrForm, err)
+			return fmt.Errorf("header Date: %w: %w", ErrForm, err)
 		}
 		if err := inWindow(t, now); err != nil {
 			return err

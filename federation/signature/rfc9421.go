@@ -30,11 +30,11 @@ const maxSignatures = 4
 func parseRFC9421(m *Message, now time.Time) (*Signature, error) {
 	inputs, err := httpsfv.UnmarshalDictionary(m.Header.Values("Signature-Input"))
 	if err != nil {
-		return nil, fmt.Errorf("Signature-Input: %w: %w", ErrForm, err)
+		return nil, fmt.Errorf("header Signature-Input: %w: %w", ErrForm, err)
 	}
 	values, err := httpsfv.UnmarshalDictionary(m.Header.Values("Signature"))
 	if err != nil {
-		return nil, fmt.Errorf("Signature: %w: %w", ErrForm, err)
+		return nil, fmt.Errorf("header Signature: %w: %w", ErrForm, err)
 	}
 	var failures []error
 	for i, label := range inputs.Names() {

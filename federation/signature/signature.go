@@ -94,12 +94,12 @@ func checkDigest(h http.Header, body []byte) error {
 		}
 		got, err := base64.StdEncoding.DecodeString(value)
 		if err != nil || subtle.ConstantTimeCompare(got, sum) != 1 {
-			return fmt.Errorf("Digest: %w", ErrDigest)
+			return fmt.Errorf("header Digest: %w", ErrDigest)
 		}
 		known = true
 	}
 	if !known {
-		return fmt.Errorf("Digest: no SHA-256 or SHA-512: %w", ErrDigest)
+		return fmt.Errorf("header Digest: no SHA-256 or SHA-512: %w", ErrDigest)
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func checkDigest(h http.Header, body []byte) error {
 func checkContentDigest(h http.Header, body []byte) error {
 	dict, err := httpsfv.UnmarshalDictionary(h.Values("Content-Digest"))
 	if err != nil {
-		return fmt.Errorf("Content-Digest: %w: %w", ErrDigest, err)
+		return fmt.Errorf("header Content-Digest: %w: %w", ErrDigest, err)
 	}
 	known := false
 	for _, name := range dict.Names() {
@@ -127,12 +127,12 @@ func checkContentDigest(h http.Header, body []byte) error {
 		item, _ := member.(httpsfv.Item)
 		got, _ := item.Value.([]byte)
 		if subtle.ConstantTimeCompare(got, sum) != 1 {
-			return fmt.Errorf("Content-Digest: %w", ErrDigest)
+			return fmt.Errorf("header Content-Digest: %w", ErrDigest)
 		}
 		known = true
 	}
 	if !known {
-		return fmt.Errorf("Content-Digest: no sha-256 or sha-512: %w", ErrDigest)
+		return fmt.Errorf("header Content-Digest: no sha-256 or sha-512: %w", ErrDigest)
 	}
 	return nil
 }
