@@ -125,6 +125,20 @@ func TestPosting(t *testing.T) {
 			w.fill("summary", "On répare, on donne, on apprend.")
 			w.submit("next")
 			w.until(`/^\/e\/[^/]*$/.test(location.pathname) && document.querySelector(".lead")?.textContent.includes("apprend")`)
+			// Somebody else was faster: both versions are shown, and what was typed is in the form.
+			w.open("/e/" + slug + "/edit")
+			w.is(`(v => { v.value = String(Number(v.value) - 1); return true })(document.querySelector("[name=version]"))`)
+			w.fill("summary", "Écrit en même temps.")
+			w.submit("next")
+			w.until(`document.querySelector(".conflict td")`)
+			w.forgive("409")
+			if !w.is(`document.activeElement.id === "conflict-title" && document.querySelector("[name=summary]").value === "Écrit en même temps." && document.querySelector(".conflict").textContent.includes("on apprend")`) {
+				t.Error("the conflict does not show both, or the focus is elsewhere: " + w.focus())
+			}
+			w.axe(plain, "a conflict")
+			w.shot("conflict")
+			w.submit("next")
+			w.until(`/^\/e\/[^/]*$/.test(location.pathname) && document.querySelector(".lead")?.textContent.includes("même temps")`)
 			w.open("/me/entries")
 			w.axe(plain, "own entries")
 			w.shot("own")

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -270,6 +271,34 @@ func TestReadServesNothingElse(t *testing.T) {
 	for _, name := range []string{"secret.jpg", "../media.go", "", ".new-1", strings.Repeat("a", 32) + "-800.svg", strings.Repeat("a", 32) + "-800.jpg", strings.Repeat("a", 32) + "-801.jpg"} {
 		if _, _, err := s.Read(name); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%q: %v, want not found", name, err)
+		}
+	}
+}
+
+// The smallest WebP pictures there are, lossy and lossless.
+const (
+	lossyWebP    = "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA"
+	losslessWebP = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
+)
+
+func TestWebP(t *testing.T) {
+	s := open(t)
+	for name, text := range map[string]string{"lossy": lossyWebP, "lossless": losslessWebP} {
+		file, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.Add(t.Context(), file)
+		if err != nil || p.Width != 1 || p.Height != 1 {
+			t.Errorf("%s: %+v %v", name, p, err)
+		}
+		for want := 1; want <= 8; want++ {
+			exif := append([]byte("Exif\x00\x00"), tiff(binary.LittleEndian, uint16(want))...)
+			turned := append(bytes.Clone(file), "EXIF"...)
+			turned = append(binary.LittleEndian.AppendUint32(turned, uint32(len(exif))), exif...)
+			if got := orientation(sniff(turned), turned); got != want {
+				t.Errorf("%s: orientation %d, want %d", name, got, want)
+			}
 		}
 	}
 }
