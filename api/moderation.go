@@ -21,6 +21,7 @@ const (
 	queuePage   = 20   // what one page of the queue shows
 	historyRead = 200  // changes read to tell what a waiting entry has gone through
 	maxReason   = 2000 // characters of a reason
+	queueReads  = 500  // entries that one look at the queue reads; the others come up when these are decided
 )
 
 // moderationRoutes are the pages of those who keep the directory good.
@@ -104,6 +105,7 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, m
 	var items []frontend.QueueItem
 	names := map[string]string{}
 	ids := s.Waiting.Pending()
+	ids = ids[:min(len(ids), queueReads)]
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
 		entries, err := s.Directory.Entries(ctx, ids[:n])
@@ -188,7 +190,7 @@ func (s *Server) waitingItem(ctx context.Context, show presenter, e *directory.E
 			return item, err
 		}
 	}
-	item.EditURL = frontend.EditURL(e.Slug)
+	item.EditURL, item.VersionsURL = frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
 	if len(e.Sites) > 0 {
 		item.MapURL = item.Action + "/map.png?w=600&h=240&v=" + strconv.FormatInt(int64(e.Version), 10)
 	}

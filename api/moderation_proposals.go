@@ -55,7 +55,7 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 				item.Author = p.Mail
 			}
 			if e.Public() {
-				item.PageURL, item.EditURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug)
+				item.PageURL, item.EditURL, item.VersionsURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
 			}
 			item.Fields = shownFields(&e, &merged)
 			items = append(items, item)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"archipel/api/account"
 	"archipel/directory"
 	"archipel/frontend"
 	"archipel/geo"
@@ -366,6 +367,9 @@ func (s *Server) historyPage(c *fiber.Ctx) error {
 	p.NoIndex = true
 	show := s.presenter(p.Lang)
 	v := frontend.HistoryView{Slug: e.Slug, Name: e.Name}
+	if s.Waiting != nil && account.May(account.From(c), account.HistoryPrivate, &e) == nil {
+		v.AllURL = frontend.VersionsURL(e.Slug)
+	}
 	for i := range changes[:min(len(changes), perPage)] {
 		ch := &changes[i]
 		line := frontend.Change{Seq: int64(ch.Seq), At: ch.Time.In(show.zone), Author: authorName(ch.Author), Operation: string(ch.Op), Note: ch.Note, Redacted: ch.Redacted}

@@ -300,7 +300,7 @@ func (s *Server) reportItems(ctx context.Context, actor *account.Actor, show pre
 				item.Author = r.Mail
 			}
 			if e.Public() {
-				item.PageURL, item.EditURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug)
+				item.PageURL, item.EditURL, item.VersionsURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
 			} else {
 				item.Choices = []string{"accept", "dismiss"}
 			}

@@ -275,7 +275,13 @@ func TestHostile(t *testing.T) {
 		Related: []RelatedGroup{{evil, []Card{card}}}, Licence: Licence{evil, evil, "javascript:x"}, Source: &Source{evil, "javascript:x"}, Origin: &Source{evil, evil}, SchemaType: evil, Back: "//evil.example", Map: m, Notices: []string{evil}}
 	views := map[string]templ.Component{
 		"home": Home(page, home), "empty": Home(page, none), "first": Home(page, HomeView{Command: evil, DataDir: evil}), "entry": Entry(page, entry),
-		"history": History(page, HistoryView{evil, evil, []Change{{Author: evil, Operation: evil, Note: evil, Fields: []FieldChange{{evil, evil, "x" + evil}}}}, evil}),
+		"history": History(page, HistoryView{evil, evil, []Change{{Author: evil, Operation: evil, Note: evil, Fields: []FieldChange{{evil, evil, "x" + evil}}}}, evil, evil}),
+		"queue": Queue(page, QueueView{Tabs: []QueueTab{{Show: evil, URL: evil}}, Done: evil, Wrong: evil, Next: evil, Items: []QueueItem{{ID: evil, Type: evil, Name: evil, Kind: evil,
+			Category: Category{Label: evil}, Town: evil, Author: evil, Note: evil, Fields: []FieldChange{{evil, evil, "x" + evil}}, Same: []QueueSame{{evil, evil, evil, []string{evil}}}, PageURL: evil,
+			EditURL: evil, VersionsURL: evil, MapURL: evil, Action: evil, Asked: &QueueQuestion{Text: evil}, Report: evil, Choices: []string{evil}, Reason: evil, Problem: evil}}}),
+		"versions": Versions(page, VersionsView{Slug: evil, Name: evil, Public: true, Compared: true, MayRevert: true, Fields: []FieldChange{{evil, evil, "x" + evil}}, Note: evil, Done: evil, Wrong: evil,
+			Older: evil, Lines: []VersionLine{{Author: evil, Operation: evil, Status: evil, Name: evil, Note: evil}}}),
+		"report":  Report(page, ReportView{Slug: evil, Name: evil, Categories: []string{evil}, Category: evil, Text: evil, Sender: evil, Wrong: map[string]string{"text": evil, "sender": evil, "category": evil}}),
 		"about":   About(page, AboutView{Operator: evil, Contact: "javascript:alert(1)@x", Address: evil, Sources: m.Credits, Basemap: m.Credits, Version: evil, SourceURL: "javascript:x", APIURL: "javascript:x"}),
 		"problem": ProblemPage(page, ProblemView{Status: 400, Problems: []Problem{{evil, evil, map[string]any{evil: evil, "": evil}}}, Name: evil, Kept: url.Values{evil: {evil}}, RetryURL: "javascript:x", RequestID: evil, Nearest: []Card{card}}),
 		"gone":    ProblemPage(page, ProblemView{Status: 410, Name: evil, Kept: url.Values{"q": {evil}}, RetryURL: "//evil.example/x", Method: evil}),

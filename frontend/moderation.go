@@ -37,14 +37,16 @@ type QueueItem struct {
 	Same     []QueueSame
 	PageURL  string // of the public page; empty when there is none
 	EditURL  string // empty when it cannot be changed
-	MapURL   string // picture of where it is
-	Action   string // where the decision is sent
-	Version  int64  // that the decision is about
-	Asked    *QueueQuestion
-	Report   string   // code of the locale's [report_category]; empty: no report
-	Choices  []string // codes of the locale's [decision]
-	Reason   string   // typed before something went wrong
-	Problem  string   // what is wrong with the reason
+
+	VersionsURL string // everything that it ever was
+	MapURL      string // picture of where it is
+	Action      string // where the decision is sent
+	Version     int64  // that the decision is about
+	Asked       *QueueQuestion
+	Report      string   // code of the locale's [report_category]; empty: no report
+	Choices     []string // codes of the locale's [decision]
+	Reason      string   // typed before something went wrong
+	Problem     string   // what is wrong with the reason
 }
 
 // QueueQuestion is a question that a moderator put to the author.

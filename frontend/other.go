@@ -10,6 +10,7 @@ type HistoryView struct {
 	Slug, Name string
 	Changes    []Change
 	Older      string // value of "before" for the next page; empty on the last
+	AllURL     string // every version, for those who may see them; empty for everybody else
 }
 
 // Change is one line of an entry's history.

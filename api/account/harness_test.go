@@ -108,7 +108,7 @@ func newWorld(t *testing.T, change ...func(*account.Options)) *world {
 	if w.accounts, err = account.New(o); err != nil {
 		t.Fatal(err)
 	}
-	w.server, err = api.New(api.Options{Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts,
+	w.server, err = api.New(api.Options{Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts, Waiting: &api.Waiting{},
 		Basemap: basemap.NewStack(nil, basemap.Embedded()), Site: api.DefaultSite, Version: "test", PublicURL: o.PublicURL, Log: log, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -51,6 +51,9 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	case asked == "mail":
 		v.Done = l.Text("account.mail_done", "Mail", a.Mail)
 	}
+	if actor.Can(ModerateQueue) {
+		v.Admin = append(v.Admin, frontend.MailLink{URL: frontend.ModerateURL(""), Text: l.Text("queue.title")})
+	}
 	if actor.Can(AccountsManage) {
 		v.Admin = append(v.Admin, frontend.MailLink{URL: "/admin/accounts", Text: l.Text("account.admin_accounts")})
 	}
