@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,10 +107,11 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if err != nil {
 		return http.StatusUnauthorized, err.Error()
 	}
-	if !vocab.SameOrigin(sig.KeyID, a.Actor) {
-		return http.StatusUnauthorized, "the key is of another server than the actor"
+	forwarded := !vocab.SameOrigin(sig.KeyID, a.Actor)
+	if p := s.policy.get(); forwarded && p.Blocked(vocab.Host(sig.KeyID)) {
+		return http.StatusForbidden, ""
 	}
-	if !s.limits.request(host) {
+	if !s.limits.request(vocab.Host(sig.KeyID)) {
 		return http.StatusTooManyRequests, ""
 	}
 	if known, err := s.actors.known(ctx, a.Actor); err != nil {
@@ -117,7 +119,12 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	} else if known == nil && a.Type == "Delete" && a.Object().ID == a.Actor {
 		return http.StatusAccepted, "" // somebody we never knew is gone: nothing to do, and nobody to ask
 	}
-	if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
+	if forwarded {
+		err = s.checkProof(ctx, doc, a.Actor)
+		if err != nil {
+			return http.StatusUnauthorized, "the key is of another server than the actor: " + err.Error()
+		}
+	} else if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
 		return code, why
 	}
 	if err := s.keep(ctx, a, body); err != nil {
@@ -154,6 +161,32 @@ func (s *Service) checkSignature(ctx context.Context, sig *signature.Signature, 
 		}
 	}
 	return http.StatusUnauthorized, err.Error()
+}
+
+// proofFresh is how old the proof of an activity may be that another server passes on: much less than what was seen is
+// remembered.
+const proofFresh = 24 * time.Hour
+
+// checkProof checks what another server passes on: the proof of its own actor inside holds, whoever brings it (FEP-8b32).
+func (s *Service) checkProof(ctx context.Context, doc map[string]any, actor string) error {
+	method := signature.ProofMethod(doc)
+	if !vocab.SameOrigin(method, actor) {
+		return signature.ErrMissing
+	}
+	proof, _ := doc["proof"].(map[string]any)
+	created, err := time.Parse(time.RFC3339, vocab.Text(proof, "created"))
+	if err != nil || s.Now().Sub(created) > proofFresh {
+		return signature.ErrDate
+	}
+	key, err := s.actors.key(ctx, actor, method, false)
+	if err != nil {
+		return err
+	}
+	ed, ok := key.(ed25519.PublicKey)
+	if !ok {
+		return signature.ErrKey
+	}
+	return signature.CheckProof(doc, ed, s.Now())
 }
 
 // keep stores an activity so that it will be done, once. Should we die between the two writes, the sender tries again, and
