@@ -81,6 +81,20 @@ async function startPin(): Promise<void> {
     const [module] = await Promise.all([import(box.dataset.module!) as Promise<typeof import("./pinmap")>, styled]);
     box.hidden = false;
     module.start(box, config, lat, lon, field("approximate"), box.dataset.label ?? "", box.dataset.hint ?? "");
+    // The pin goes where the chosen place is; moved by hand, it is the pin that counts.
+    const places = [...document.querySelectorAll<HTMLInputElement>("[name=place]")];
+    const follow = (place: HTMLInputElement) => {
+      const at = new URLSearchParams(place.value);
+      if (!at.get("lat") || !at.get("lon")) return;
+      lat.value = at.get("lat")!;
+      lon.value = at.get("lon")!;
+      lat.dispatchEvent(new Event("change"));
+    };
+    for (const place of places) {
+      place.addEventListener("change", () => follow(place));
+      if (place.checked) follow(place);
+    }
+    lat.addEventListener("input", () => places.forEach((place) => (place.checked = false)));
   };
   if (box.dataset.module) await open().catch((e) => console.error(e));
 }
