@@ -191,13 +191,20 @@ func (d *Directory) drive(ctx context.Context, f *follower) {
 			continue
 		}
 		at = changes[len(changes)-1].Seq
-		if err := d.store.SaveCursor(ctx, f.Name(), at); err != nil {
+		if err := d.saveCursor(ctx, f.Name(), at); err != nil {
 			fail("save cursor", err) // the same changes may come again after a restart; effects are idempotent
 			continue
 		}
 		pauseFor = 0
 		f.report(at, nil, d.now())
 	}
+}
+
+// saveCursor saves a position also while the program stops: what has been done shall not be done again.
+func (d *Directory) saveCursor(ctx context.Context, name string, at Seq) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	return d.store.SaveCursor(ctx, name, at)
 }
 
 // redactor finishes redactions: a process may die between the change that says so and the erasing.

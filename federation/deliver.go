@@ -74,6 +74,8 @@ func (p *peer) save(ctx context.Context) error {
 	if p.done == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second) // also while the program stops
+	defer cancel()
 	return p.s.store.SaveCursor(ctx, p.Name(), p.done)
 }
 
