@@ -134,5 +134,8 @@ func TestEnginesAway(t *testing.T) {
 	}
 	eventually(t, "/readyz tells that they are back", func() bool { got := p.parts(); return got["search"] == "ok" && got["geocoder"] == "ok" })
 	number := 3
-	eventually(t, "addresses are found again", func() bool { number++; return strings.Contains(notes(address(number)), fmt.Sprintf("%d Rue du Port", number)) })
+	eventually(t, "addresses are found again", func() bool {
+		number++
+		return strings.Contains(notes(address(number)), fmt.Sprintf("%d Rue du Port", number))
+	})
 }
