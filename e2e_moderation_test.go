@@ -62,7 +62,7 @@ func TestModeration(t *testing.T) {
 					w.accessible(state)
 				}
 			}
-			enterAs(w, dir, fmt.Sprintf("mod%d@example.org", i), "moderator")
+			enterAs(w, dir, fmt.Sprintf("mod%d@example.org", i), []string{"admin", "moderator"}[i])
 			w.open("/moderate")
 			item := fmt.Sprintf(`[...document.querySelectorAll(".queue-item")].find(e => e.querySelector("h2").textContent.trim() === %q)`, name)
 			w.until(item)
@@ -109,6 +109,10 @@ func TestModeration(t *testing.T) {
 			w.click(`main form[method=get] button`)
 			w.until(`document.querySelector("#compared")`)
 			check("two versions")
+			if !plain {
+				w.open("/admin")
+				check("administration")
+			}
 		})
 	}
 }

@@ -33,6 +33,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Post("/moderate/proposals/:id", door, s.decideProposal)
 	s.versionsRoutes()
 	s.reportRoutes()
+	s.adminRoutes()
 }
 
 // attempt is a decision that could not be made, to be shown with what was typed.

@@ -38,7 +38,9 @@ var families = map[string][]string{
 	"same":    {"register", "website", "mail", "phone", "name"},
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
-	"versions": nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
+	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup"},
+	"signup_way": {"open", "invitation", "closed"},
+	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
 	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report"}, "queue_type": {"new", "changed", "correction", "report"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
 	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }

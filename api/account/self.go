@@ -54,6 +54,9 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	if actor.Can(ModerateQueue) {
 		v.Admin = append(v.Admin, frontend.MailLink{URL: frontend.ModerateURL(""), Text: l.Text("queue.title")})
 	}
+	if actor.Can(SiteEdit) {
+		v.Admin = append(v.Admin, frontend.MailLink{URL: "/admin", Text: l.Text("admin.title")})
+	}
 	if actor.Can(AccountsManage) {
 		v.Admin = append(v.Admin, frontend.MailLink{URL: "/admin/accounts", Text: l.Text("account.admin_accounts")})
 	}

@@ -1,0 +1,36 @@
+package frontend
+
+import "time"
+
+// AdminView is what those who run the instance change and look after.
+type AdminView struct {
+	Fields   []AdminField
+	Revision int64 // of the settings that the form shows
+	Health   HealthView
+	Done     string
+	Wrong    string
+}
+
+// AdminField is one text of the site.
+type AdminField struct {
+	Name    string // a code of the locale's [admin_field]
+	Value   string
+	Wrong   string
+	Long    bool     // several lines
+	Choices []string // codes of the locale's [signup_way]; empty: free text
+}
+
+// HealthView is how the directory fares.
+type HealthView struct {
+	Followers, Parts                 []HealthLine
+	MailsWaiting, MailsFailed        int
+	Entries, Pending, Nowhere, Stale int
+}
+
+// HealthLine is one part of the program.
+type HealthLine struct {
+	Name    string
+	Lag     int // changes that it has yet to read
+	Failing bool
+	Since   time.Time
+}
