@@ -48,7 +48,7 @@ func (s *Service) Routes(app fiber.Router, page func(*fiber.Ctx, string) fronten
 	app.Post("/admin/accounts/invite", Require(AccountsInvite), h.invite)
 }
 
-// begins is a page of accounts: it has a form, nobody keeps it, and no address of it leaves with a link.
+// begins is a page of accounts: it has a form, nobody keeps it, and no other site learns its address by a link.
 func (h *handlers) begins(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
 	p := h.page(c, "")
 	l := frontend.T(p.Lang)

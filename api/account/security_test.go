@@ -129,6 +129,8 @@ func TestForgery(t *testing.T) {
 		"from a sibling":          {map[string]string{"Sec-Fetch-Site": "same-site"}, good(), 403},
 		"cross-site":              {map[string]string{"Sec-Fetch-Site": "cross-site"}, good(), 403},
 		"from a sandbox":          {map[string]string{"Origin": "null"}, good(), 403},
+		"from a sandbox, said":    {map[string]string{"Origin": "null", "Sec-Fetch-Site": "cross-site"}, good(), 403},
+		"ours, without referrer":  {map[string]string{"Origin": "null", "Sec-Fetch-Site": "same-origin"}, good(), 303},
 		"looks alike":             {map[string]string{"Origin": w.url + ".evil.example"}, good(), 403},
 		"another scheme":          {map[string]string{"Origin": strings.Replace(w.url, "http:", "https:", 1)}, good(), 403},
 		"the token in a header":   {map[string]string{"X-CSRF-Token": good()}, "", 303},

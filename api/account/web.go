@@ -146,10 +146,12 @@ func (s *Service) identify(c *fiber.Ctx) error {
 // checkForgery refuses what a page of another site sends.
 func (s *Service) checkForgery(c *fiber.Ctx) error {
 	refused := &Refusal{Reason: ReasonCSRF}
-	if site := c.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+	site := c.Get("Sec-Fetch-Site")
+	if site != "" && site != "same-origin" && site != "none" {
 		return refused
 	}
-	if origin := c.Get(fiber.HeaderOrigin); origin != "" {
+	// A browser that was told to send no referrer says "null" of our own pages too, and Sec-Fetch-Site tells the truth.
+	if origin := c.Get(fiber.HeaderOrigin); origin != "" && !(origin == "null" && site == "same-origin") {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" {
 			return refused // also "null", of sandboxed frames
