@@ -3,6 +3,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -183,7 +184,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, grace time.Duration
 	if err := s.app.ShutdownWithTimeout(grace); err != nil {
 		s.Log.Warn("some requests were cut off", "err", err)
 	}
-	return <-failed
+	// A server that is stopped before it began does not know its listener yet, and would wait for ever.
+	_ = ln.Close()
+	if err := <-failed; err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // base is the address of this server as visitors see it, without a trailing slash.
