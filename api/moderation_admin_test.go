@@ -19,7 +19,7 @@ func TestAdminChangesTheSite(t *testing.T) {
 	boss := tn.somebody("boss", account.Admin, "fr")
 	tn.put(place("Quelque part", "Lyon", 4.84, 45.76), directory.Entry{Kind: directory.Organisation, Name: "Nulle part"})
 	page := boss.get("/admin")
-	if page.StatusCode != http.StatusOK || !strings.Contains(page.body, "1 fiches sans position") {
+	if page.StatusCode != http.StatusOK || !strings.Contains(page.body, "Fiches sans position ni territoire : 1") {
 		t.Fatalf("the page: %d", page.StatusCode)
 	}
 	revision := revisionInForm.FindStringSubmatch(page.body)[1]
