@@ -91,8 +91,6 @@ type PostingDoneView struct {
 
 func (f EntryForm) get(name string) string { return f.Values.Get(name) }
 
-func (f EntryForm) checked(name, value string) bool { return slices.Contains(f.Values[name], value) }
-
 // problems are those of one field.
 func (f EntryForm) problems(name string) []Problem {
 	var out []Problem
