@@ -109,7 +109,7 @@ func withoutScript(t *testing.T, b *browser) {
 			w.until(fmt.Sprintf("location.pathname === %q", entry))
 			w.click("[data-back]")
 			w.until(`location.pathname === "/"`)
-			w.click(`header a[href="/about"]`)
+			w.click(`footer a[href="/about"]`)
 			w.until(`location.pathname === "/about" && document.body.textContent.includes("GeoNames")`)
 		})
 	}

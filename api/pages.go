@@ -395,14 +395,12 @@ func (s *Server) historyPage(c *fiber.Ctx) error {
 	return s.render(c, frontend.History(p, v))
 }
 
-// authorName is what the public learns of an author: people stay unnamed.
+// authorName is what the public learns of an author: imports and islands by name, people not at all.
 func authorName(author string) string {
-	for _, prefix := range []string{"account:", "mail:"} {
-		if len(author) >= len(prefix) && author[:len(prefix)] == prefix {
-			return ""
-		}
+	if author == "import" || author == "demo" || strings.HasPrefix(author, "peer:") {
+		return author
 	}
-	return author
+	return ""
 }
 
 func (s *Server) aboutPage(c *fiber.Ctx) error {
