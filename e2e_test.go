@@ -205,16 +205,23 @@ func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval evaluates an expression in the page, a promise awaited.
+// eval evaluates an expression in the page, a promise awaited. What throws is tried again for a while: between two pages
+// nothing is there.
 func eval[T any](w *window, expression string) T {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, stepTakes)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.t.Fatalf("%.100s: %v", expression, err)
+	for {
+		v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		if err == nil {
+			return v
+		}
+		select {
+		case <-ctx.Done():
+			w.t.Fatalf("%.100s: %v", expression, err)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return v
 }
 
 // truth makes a condition of an expression, and of what a promise brings.
@@ -226,13 +233,15 @@ func (w *window) is(expression string) bool     { w.t.Helper(); return eval[bool
 func (w *window) text(expression string) string { w.t.Helper(); return eval[string](w, expression) }
 func (w *window) num(expression string) int     { w.t.Helper(); return eval[int](w, expression) }
 
-// until waits for an expression to be true. A page that is just being replaced counts as not yet.
+// until waits for an expression to be true in a page that is there as a whole. A page that is just being replaced, or
+// still comes in, counts as not yet.
 func (w *window) until(expression string) {
 	w.t.Helper()
+	whole := `document.readyState === "complete" && (` + expression + `)`
 	ctx, cancel := context.WithTimeout(w.ctx, stepTakes)
 	defer cancel()
 	for ctx.Err() == nil {
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](truth(expression), chromedp.EvalAwaitPromise))
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](truth(whole), chromedp.EvalAwaitPromise))
 		if ok && err == nil {
 			return
 		}
