@@ -14,12 +14,15 @@ func (h *Hours) String() string {
 		if i > 0 {
 			b.WriteString(r.sep.String())
 		}
-		r.write(&b)
+		// A comma would go on with a list: of days after days alone, of times where the next rule begins with times.
+		goesOn := i+1 < len(h.rules) && h.rules[i+1].sep == adds && (!r.always && len(r.times) == 0 || !h.rules[i+1].always && !h.rules[i+1].dated())
+		r.write(&b, goesOn)
 	}
 	return b.String()
 }
 
-func (r *rule) write(b *strings.Builder) {
+// write says "open" also where that goes without saying, if told to.
+func (r *rule) write(b *strings.Builder, sayOpen bool) {
 	var parts []string
 	add := func(s string) {
 		if s != "" {
@@ -41,7 +44,7 @@ func (r *rule) write(b *strings.Builder) {
 		add("off")
 	case r.state == Unknown && r.comment == "":
 		add("unknown")
-	case r.state == Open && (r.comment != "" || len(parts) == 0):
+	case r.state == Open && (r.comment != "" || len(parts) == 0 || sayOpen):
 		add("open")
 	}
 	if r.comment != "" {

@@ -127,7 +127,7 @@ func clausesOf(spans []Span) []string {
 	out := make([]string, len(rules))
 	for i := range rules {
 		var b strings.Builder
-		rules[i].write(&b)
+		rules[i].write(&b, false)
 		out[i] = b.String()
 	}
 	return out
