@@ -108,7 +108,11 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // loading leaves garbage as large as the directory
+	// Loading leaves garbage as large as the directory. From now on memory is scarcer than time on a small server.
+	if env.getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	debug.FreeOSMemory()
 	if *withDemo {
 		if err := fillDemo(ctx, d, log); err != nil {
 			return err
