@@ -73,6 +73,9 @@ func openGeneration(path string, b *search.Builder) (g *generation, err error) {
 			g, err = nil, fmt.Errorf("open index: %v: %w", r, directory.ErrCorrupt)
 		}
 	}()
+	if err := sound(path); err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
 	x, err := bleve.OpenUsing(path, normal())
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
