@@ -124,5 +124,6 @@ func entrySchema(kinds []string, text, list, object m) m {
 		"images": m{"type": "array", "items": object}, "accessibility": object, "identifiers": object, "extra": object, "event": object,
 		"relations": m{"type": "array", "items": object}, "licence": m{"type": "string", "description": "SPDX identifier"}, "source": object, "origin": text,
 		"status": text, "version": m{"type": "integer"}, "created": stamp, "updated": stamp, "checked": stamp,
+		"claimed": m{"type": "string", "format": "date-time", "description": "Since when people of the place itself, proved, keep this entry; absent when they do not."},
 	}}
 }

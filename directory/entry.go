@@ -99,6 +99,7 @@ type Entry struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	Checked time.Time `json:"checked,omitzero"` // when a person last said that this is true
+	Claimed time.Time `json:"claimed,omitzero"` // since when people of it, proved, keep this entry; see [OpTeam]
 
 	Private *Private `json:"-"` // never leaves the instance
 }

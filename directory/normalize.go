@@ -114,6 +114,7 @@ func Normalize(e *Entry) {
 	instant(&e.Created)
 	instant(&e.Updated)
 	instant(&e.Checked)
+	instant(&e.Claimed)
 	if v := e.Event; v != nil {
 		instant(&v.Start)
 		instant(&v.End)

@@ -16,6 +16,7 @@ const (
 	OpRevert Op = "revert"
 	OpMerge  Op = "merge"
 	OpRedact Op = "redact"
+	OpTeam   Op = "team" // who keeps the entry changed; of our own entries, no other operation changes Claimed
 )
 
 // Change is one write: the whole entry as it stands after it.

@@ -443,6 +443,9 @@ func (c *checker) provenance(e *Entry) {
 	if e.Origin != "" && !hostForm.MatchString(e.Origin) {
 		c.invalid("origin", CodeInvalid, e.Origin)
 	}
+	if !e.Claimed.IsZero() && (e.Claimed.Year() < 1800 || e.Claimed.Year() > 2200) {
+		c.add("claimed", CodeOutOfRange, map[string]any{"value": e.Claimed.Format(time.RFC3339), "min": 1800, "max": 2200})
+	}
 	if e.MergedInto != "" && !e.MergedInto.Valid() {
 		c.invalid("mergedInto", CodeInvalid, string(e.MergedInto))
 	}

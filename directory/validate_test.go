@@ -36,6 +36,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"line break in a summary", "summary", CodeControl, func(e *Entry) { e.Summary = "a\nb" }},
 		{"text that turns around", "name", CodeControl, func(e *Entry) { e.Name = "a\u202egpj.exe" }},
 		{"broken UTF-8", "summary", CodeControl, func(e *Entry) { e.Summary = "a\xff" }},
+		{"claimed long ago", "claimed", CodeOutOfRange, func(e *Entry) { e.Claimed = time.Date(99, 1, 1, 0, 0, 0, 0, time.UTC) }},
 		{"no kind", "kind", CodeRequired, func(e *Entry) { e.Kind, e.Event = "", nil }},
 		{"unknown kind", "kind", CodeUnknown, func(e *Entry) { e.Kind, e.Event = "shop", nil }},
 		{"unknown status", "status", CodeUnknown, func(e *Entry) { e.Status = "live" }},

@@ -236,6 +236,9 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 		if e.Created.IsZero() {
 			e.Created = now
 		}
+		if e.Origin == "" {
+			e.Claimed = time.Time{} // nobody has proved anything yet
+		}
 		return OpCreate, nil
 	}
 	if e.Version != was.Version {
@@ -245,6 +248,9 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 		return "", Invalid{{Field: "origin", Code: CodeImmutable}}
 	}
 	e.Created = was.Created
+	if e.Origin == "" && w.Op != OpTeam && w.Op != OpRedact {
+		e.Claimed = was.Claimed
+	}
 	op := w.Op
 	switch {
 	case op != "":

@@ -24,7 +24,7 @@ var families = map[string][]string{
 	"embed_theme":         EmbedThemes,
 	"embed_title":         EmbedViews,
 	"relation":            {"organises", "organisedBy", "hosts", "hostedBy", "memberOf", "members", "partOf", "parts", "sameAs"},
-	"operation":           {"create", "update", "remove", "revert", "merge", "redact"},
+	"operation":           {"create", "update", "remove", "revert", "merge", "redact", "team"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
 	"problem":             {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password"},
