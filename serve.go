@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/demo"
@@ -23,6 +25,7 @@ import (
 	"archipel/geo"
 	"archipel/geo/basemap"
 	"archipel/geo/geocode"
+	"archipel/search"
 )
 
 // stopWithin is how long running requests get when the server is asked to stop.
@@ -71,15 +74,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	finder, err := openSearch(c, store, words, places, log)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := finder.Close(); err != nil {
-			log.Error("closing the search index", "err", err)
-		}
-	}()
 	locator, closeLocator, err := openGeocoder(ctx, c, places, log)
 	if err != nil {
 		return err
@@ -89,10 +83,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 			log.Error("closing the geocoder", "err", err)
 		}
 	}()
-	parts := []api.Health{searchEngine{finder}}
-	if locator.HasServer() {
-		parts = append(parts, addressServer{locator})
-	}
 
 	site := &siteCache{store: store, log: log}
 	site.refresh(ctx)
@@ -102,11 +92,34 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	published := &federation.Published{}
 	alike, owners := &duplicates.Index{}, &api.Owners{}
-	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners}, Followers: []directory.Follower{finder}, Rules: rules(words), Log: log,
+	// The search index opens while the directory loads, which takes about as long.
+	var finder search.Index
+	var opening errgroup.Group
+	opening.Go(func() error {
+		x, err := openSearch(c, store, words, places, log)
+		if err == nil {
+			finder = x
+		}
+		return err
 	})
+	d, err := directory.Open(ctx, directory.Options{
+		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners}, Rules: rules(words), Log: log,
+	})
+	err = errors.Join(err, opening.Wait())
+	if finder != nil {
+		defer func() {
+			if err := finder.Close(); err != nil {
+				log.Error("closing the search index", "err", err)
+			}
+		}()
+	}
 	if err != nil {
 		return err
+	}
+	d.Follow(finder)
+	parts := []api.Health{searchEngine{finder}}
+	if locator.HasServer() {
+		parts = append(parts, addressServer{locator})
 	}
 	// Loading leaves garbage as large as the directory. From now on memory is scarcer than time on a small server.
 	if env.getenv("GOGC") == "" {
