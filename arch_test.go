@@ -22,14 +22,16 @@ var allowed = map[string][]string{
 	"directory/sqlitestore": {"directory"},
 	"directory/mongostore":  {"directory"},
 	"directory/storetest":   {"directory"},
+	"directory/subscribed":  {"directory", "publicnet"}, // fetches calendars of other servers
 	"geo":                   {"directory", "directory/hours"},
 	"geo/basemap":           {},
 	"geo/staticmap":         {"geo/basemap"},
 	"geo/geocode":           {"directory"},
 	"search":                {"directory", "search"},
-	"federation":            {"directory", "federation"},
+	"federation":            {"directory", "federation", "publicnet"},
+	"publicnet":             {}, // the one way to a server that a stranger names: of federation, and of subscribed calendars
 	"frontend":              {},
-	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "api"},
+	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "api"},
 	"scripts":               {"directory", "geo", "search", "frontend", "federation", "scripts"},
 }
 

@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"archipel/publicnet"
 )
 
 // Limits of what other servers may make us do.
@@ -27,7 +27,7 @@ const (
 
 // Errors that callers test with [errors.Is].
 var (
-	ErrForbidden = errors.New("this address may not be asked") // scheme, user part, port, or an address that is not public
+	ErrForbidden = publicnet.ErrForbidden // scheme, user part, port, or an address that is not public
 	ErrTooLarge  = errors.New("the answer is too large")
 	ErrType      = errors.New("the answer has the wrong type")
 )
@@ -58,25 +58,9 @@ type Options struct {
 // New makes a client.
 func New(o Options) *Client {
 	c := &Client{agent: o.UserAgent, loopback: o.Loopback}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		// After the name was looked up, for every connection: a name that changes its mind between a check and the
-		// connection gains nothing.
-		return checkAddress(address, o.Loopback)
-	}}
 	c.http = &http.Client{
-		Timeout: Timeout,
-		Transport: &http.Transport{
-			Proxy:                  nil, // a proxy would connect in our place, unchecked
-			DialContext:            dialer.DialContext,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true,
-			MaxIdleConns:           200,
-			MaxIdleConnsPerHost:    2,
-			MaxConnsPerHost:        6,
-			IdleConnTimeout:        60 * time.Second,
-			TLSHandshakeTimeout:    5 * time.Second,
-			MaxResponseHeaderBytes: 32 << 10,
-		},
+		Timeout:       Timeout,
+		Transport:     publicnet.Transport(o.Loopback),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c
@@ -84,31 +68,7 @@ func New(o Options) *Client {
 
 // Check reports whether u may be asked, as far as can be told without looking its name up. The error wraps [ErrForbidden].
 func (c *Client) Check(u *url.URL) error {
-	refuse := func(why string) error { return fmt.Errorf("%.200q: %s: %w", u.Redacted(), why, ErrForbidden) }
-	host := u.Hostname()
-	switch {
-	case u.User != nil:
-		return refuse("names a user")
-	case host == "":
-		return refuse("names no host")
-	case u.Opaque != "":
-		return refuse("is no web address")
-	case u.Scheme == "https", u.Scheme == "http" && c.loopback && isLoopbackName(host):
-	default:
-		return refuse("is not https")
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		return checkAddress(net.JoinHostPort(host, "0"), c.loopback)
-	}
-	if !c.loopback && (!strings.Contains(host, ".") || strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".localhost")) {
-		return refuse("is a local name")
-	}
-	return nil
-}
-
-func isLoopbackName(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return publicnet.Rules{Loopback: c.loopback}.Check(u)
 }
 
 // Answer is what another server said.
@@ -151,7 +111,7 @@ func (c *Client) Get(ctx context.Context, address string, types []MediaType, sig
 			continue
 		}
 		if a.Status != http.StatusOK {
-			return nil, &StatusError{Code: a.Status, RetryAfter: retryAfter(a.Header, time.Now())}
+			return nil, &StatusError{Code: a.Status, RetryAfter: publicnet.RetryAfter(a.Header, time.Now())}
 		}
 		if !slices.ContainsFunc(types, func(t MediaType) bool { return t.matches(a.Header.Get("Content-Type")) }) {
 			return nil, fmt.Errorf("%.200q: %.100q: %w", address, a.Header.Get("Content-Type"), ErrType)
@@ -173,7 +133,7 @@ func (c *Client) Post(ctx context.Context, address, contentType string, body []b
 		return err
 	}
 	if a.Status/100 != 2 {
-		return &StatusError{Code: a.Status, RetryAfter: retryAfter(a.Header, time.Now())}
+		return &StatusError{Code: a.Status, RetryAfter: publicnet.RetryAfter(a.Header, time.Now())}
 	}
 	return nil
 }
@@ -220,23 +180,6 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, body []byt
 		return nil, fmt.Errorf("%s: more than %d bytes: %w", u.Redacted(), MaxBody, ErrTooLarge)
 	}
 	return a, nil
-}
-
-// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3), between 0 and a day.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	raw := strings.TrimSpace(h.Get("Retry-After"))
-	if raw == "" {
-		return 0
-	}
-	wait, err := time.ParseDuration(raw + "s")
-	if err != nil {
-		at, err := http.ParseTime(raw)
-		if err != nil {
-			return 0
-		}
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), 24*time.Hour)
 }
 
 // MediaType is a media type with the parameter that it must have, if any.
