@@ -220,6 +220,8 @@ type Private struct {
 	Email   string   `json:"email,omitempty"`   // how moderators reach whoever sent it
 	Phone   string   `json:"phone,omitempty"`
 	Note    string   `json:"note,omitempty"`
+
+	Mirror *Mirrored `json:"mirror,omitempty"` // of an entry that belongs to another instance
 }
 
 // The words that open fields of an entry accept.

@@ -30,7 +30,7 @@ type Change struct {
 	Note   string    `json:"note,omitempty"`  // why, in the author's words
 	Entry  Entry     `json:"-"`               // Entry.Version == Seq; stored with [EncodeStored]
 
-	Redacted bool `json:"redacted,omitempty"` // the content was erased: Entry holds only ID, Kind, Status and Version
+	Redacted bool `json:"redacted,omitempty"` // the content was erased: Entry holds only ID, Kind, Origin, Status and Version
 }
 
 // Store persists the log, its projection and the small things beside them. Two stores exist: sqlitestore and
@@ -58,7 +58,7 @@ type Store interface {
 	// Batch returns up to limit changes of an import batch with Seq > after, ascending.
 	Batch(ctx context.Context, batch string, after Seq, limit int) ([]Change, error)
 
-	// Redact erases the content of every change of the entry with Seq <= upTo: of its Entry only ID, Kind, Status
+	// Redact erases the content of every change of the entry with Seq <= upTo: of its Entry only ID, Kind, Origin, Status
 	// and Version stay, Note is emptied, Redacted set. It is idempotent and leaves the projection alone.
 	Redact(ctx context.Context, id ID, upTo Seq) (erased int, err error)
 

@@ -97,7 +97,7 @@ func (d *Directory) Redact(ctx context.Context, author string, id ID, note strin
 	if err != nil {
 		return err
 	}
-	blank := Entry{ID: id, Kind: current.Kind, Status: Removed, Version: current.Version}
+	blank := Entry{ID: id, Kind: current.Kind, Origin: current.Origin, Status: Removed, Version: current.Version}
 	outcomes, err := d.Write(ctx, Write{Author: author, Op: OpRedact, Note: note, Entries: []Entry{blank}})
 	if err != nil {
 		return err
@@ -383,7 +383,7 @@ func (e *Entry) Clone() Entry {
 	c.Source = clonePointer(e.Source)
 	c.Private = clonePointer(e.Private)
 	if p := c.Private; p != nil {
-		p.Owners, p.Editors = slices.Clone(p.Owners), slices.Clone(p.Editors)
+		p.Owners, p.Editors, p.Mirror = slices.Clone(p.Owners), slices.Clone(p.Editors), p.Mirror.clone()
 	}
 	return c
 }

@@ -262,7 +262,7 @@ func (s *Store) blank(ctx context.Context, page []directory.Change) (erased int,
 		if c.Redacted {
 			continue
 		}
-		e := directory.Entry{ID: c.Entry.ID, Kind: c.Entry.Kind, Status: c.Entry.Status, Version: c.Entry.Version}
+		e := directory.Entry{ID: c.Entry.ID, Kind: c.Entry.Kind, Origin: c.Entry.Origin, Status: c.Entry.Status, Version: c.Entry.Version}
 		doc, err := s.codec.marshal(featureOf(&e))
 		if err != nil {
 			return 0, fmt.Errorf("redact %s: %w", e.ID, err)

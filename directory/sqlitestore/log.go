@@ -222,7 +222,7 @@ func blank(ctx context.Context, tx *sql.Tx, c *directory.Change) error {
 	if err != nil {
 		return err
 	}
-	entry, err := directory.EncodeStored(&directory.Entry{ID: c.Entry.ID, Kind: c.Entry.Kind, Status: c.Entry.Status, Version: c.Entry.Version})
+	entry, err := directory.EncodeStored(&directory.Entry{ID: c.Entry.ID, Kind: c.Entry.Kind, Origin: c.Entry.Origin, Status: c.Entry.Status, Version: c.Entry.Version})
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func testRedact(t *testing.T, b Backend) {
 			want := before[i]
 			if i == 0 || i == 2 || i == 4 {
 				want.Redacted, want.Note = true, ""
-				want.Entry = directory.Entry{ID: want.Entry.ID, Kind: want.Entry.Kind, Status: want.Entry.Status, Version: want.Entry.Version}
+				want.Entry = directory.Entry{ID: want.Entry.ID, Kind: want.Entry.Kind, Origin: want.Entry.Origin, Status: want.Entry.Status, Version: want.Entry.Version}
 			}
 			if d := Diff(c, want); d != "" {
 				t.Errorf("change %d after Redact: %s", c.Seq, d)

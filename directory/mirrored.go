@@ -1,0 +1,35 @@
+package directory
+
+import (
+	"slices"
+	"time"
+)
+
+// Mirrored is what is kept with an entry that belongs to another instance; see [Entry.Origin].
+type Mirrored struct {
+	Epoch   int64 `json:"epoch,omitempty"`   // of the origin's log: another one after it was restored from a backup
+	Version Seq   `json:"version,omitempty"` // in the origin's log; states are ordered by Epoch, then Version
+
+	Via      []string  `json:"via,omitempty"` // hosts of the instances that show it to us, sorted; none: withdrawn
+	Received time.Time `json:"received,omitzero"`
+	Raw      string    `json:"raw,omitempty"` // the activity as it was received, with its origin's proof, packed
+
+	// Held is since when the entry is out of public view because no agreement stands behind it any more, and Was the
+	// status that it had.
+	Held time.Time `json:"held,omitzero"`
+	Was  Status    `json:"was,omitempty"`
+}
+
+// Newer reports whether a state of the origin comes after the one that is known.
+func (m *Mirrored) Newer(epoch int64, version Seq) bool {
+	return m == nil || epoch > m.Epoch || epoch == m.Epoch && version > m.Version
+}
+
+func (m *Mirrored) clone() *Mirrored {
+	if m == nil {
+		return nil
+	}
+	c := *m
+	c.Via = slices.Clone(m.Via)
+	return &c
+}
