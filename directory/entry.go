@@ -217,6 +217,7 @@ func (s *Source) Key() string {
 type Private struct {
 	Owners  []string `json:"owners,omitempty"`  // account ids
 	Editors []string `json:"editors,omitempty"` // account ids
+	Team    ID       `json:"team,omitempty"`    // the organisation in whose name it was posted: its team keeps this too
 	Email   string   `json:"email,omitempty"`   // how moderators reach whoever sent it
 	Phone   string   `json:"phone,omitempty"`
 	Note    string   `json:"note,omitempty"`

@@ -333,6 +333,9 @@ func (c *checker) contacts(e *Entry) {
 		}
 	}
 	if p := e.Private; p != nil {
+		if p.Team != "" && (!p.Team.Valid() || p.Team == e.ID) {
+			c.invalid("private.team", CodeInvalid, string(p.Team))
+		}
 		c.email("private.email", p.Email)
 		c.line("private.phone", p.Phone, MaxLine)
 		c.text("private.note", p.Note, MaxDescription, true)

@@ -91,6 +91,8 @@ type Options struct {
 	Signed func(path string) bool
 	// Forget erases what else is known of a person whose account is deleted. It is called again after a crash.
 	Forget func(ctx context.Context, a *Account) error
+	// Teams says whether an account is one of an entry's own owners or editors; nil: nobody keeps an entry for another.
+	Teams func(account string, entry directory.ID) (owns, edits bool)
 	// Owned is what else belongs to an account, for the export of one's data.
 	Owned func(ctx context.Context, a *Account) (any, error)
 

@@ -1,5 +1,7 @@
 package account
 
+import "archipel/directory"
+
 // Actor is who makes a request: somebody signed in, a program with an API token, or nobody that we know.
 type Actor struct {
 	ID      string // account id, a UUID; empty for nobody
@@ -11,6 +13,8 @@ type Actor struct {
 
 	Token  bool    // acts through an API token
 	Scopes []Scope // of that token
+
+	keeps func(team directory.ID) (owns, edits bool) // whether the actor is of an entry's own team
 
 	session string // hash of the session's cookie
 	fresh   bool   // signed in a few minutes ago

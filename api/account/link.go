@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"archipel/directory"
@@ -56,6 +57,36 @@ func (s *Service) newLink(ctx context.Context, l link) (string, error) {
 	}
 	return s.base() + "/confirm?token=" + url.QueryEscape(token), nil
 }
+
+// Secret is a fresh token for a link, and the key under which what it opens is kept: nobody who reads the store can use it.
+func Secret() (token, key string) {
+	token = secret()
+	return token, hashed(token)
+}
+
+// SecretKey is the key of a token of [Secret], empty for what cannot be one.
+func SecretKey(token string) string {
+	if len(token) != 43 {
+		return ""
+	}
+	return hashed(token)
+}
+
+// OwnLink is the path of a single-use link that makes an account for an address whose owner just followed a link to us, or
+// [ErrMailTaken]. It goes on to next.
+func (s *Service) OwnLink(ctx context.Context, mail, lang, next string) (string, error) {
+	switch _, err := s.ByMail(ctx, mail); {
+	case err == nil:
+		return "", ErrMailTaken
+	case !errors.Is(err, ErrNoAccount):
+		return "", err
+	}
+	address, err := s.newLink(ctx, link{Kind: linkInvite, Mail: mail, Lang: lang, Role: Member, Next: next, Life: time.Hour})
+	return strings.TrimPrefix(address, s.Base()), err
+}
+
+// Base is the scheme and host of the site for links in mails: never one that a request claims.
+func (s *Service) Base() string { return s.base() }
 
 // base is the address of the site for links in mails: never one that a request claims.
 func (s *Service) base() string {

@@ -48,6 +48,10 @@ type Message struct {
 	// Subject, Text and HTML replace what a template says; HTML is put into the frame of every mail as it is.
 	Subject, Text, HTML string
 
+	// Maker names a function of [Mailer.Register] that completes the message when it is sent, from For; it makes the
+	// links whose life begins then, so that the outbox holds no secret.
+	Maker, For string
+
 	// ask is a link that is made when the mail is sent: its life begins then, and the outbox holds no secret.
 	ask *link
 
@@ -93,7 +97,15 @@ type Mailer struct {
 	// link makes the link that a message asks for and puts it into the message, or reports that there is nothing to
 	// send. It belongs to the [Service].
 	link func(ctx context.Context, msg *Message, ask link) (send bool, err error)
+
+	makers map[string]Maker
 }
+
+// Maker completes a message when it is sent, or reports that there is nothing to send any more.
+type Maker func(ctx context.Context, msg *Message) (send bool, err error)
+
+// Register makes a maker known, before the mailer runs.
+func (m *Mailer) Register(name string, maker Maker) { m.makers[name] = maker }
 
 // NewMailer makes a mailer; [Mailer.Run] drives it.
 func NewMailer(o MailerOptions) *Mailer {
@@ -103,7 +115,7 @@ func NewMailer(o MailerOptions) *Mailer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Mailer{MailerOptions: o, wake: make(chan struct{}, 1)}
+	return &Mailer{MailerOptions: o, wake: make(chan struct{}, 1), makers: map[string]Maker{}}
 }
 
 // Configured reports whether mails reach people, rather than a folder.
@@ -220,6 +232,12 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 	send, msg := true, w.Message
 	if w.Ask != nil {
 		send, err = m.link(ctx, &msg, *w.Ask)
+	} else if msg.Maker != "" {
+		if maker := m.makers[msg.Maker]; maker != nil {
+			send, err = maker(ctx, &msg)
+		} else {
+			err = fmt.Errorf("%w: nobody makes %q", ErrRefused, msg.Maker)
+		}
 	}
 	var mail *Mail
 	if err == nil && send {

@@ -35,6 +35,9 @@ const (
 	EntryClaim     Action = "entry.claim"     // "this is my place"
 	EntryGrant     Action = "entry.grant"     // say who owns and edits it
 	EntryLeave     Action = "entry.leave"     // stop being one of its owners or editors
+	EntryTeam      Action = "entry.team"      // see who owns and edits it
+	TeamJoin       Action = "team.join"       // follow an invitation into the team of an entry
+	MailAnswer     Action = "mail.answer"     // answer a mail by its link: the link says what may be done
 	HistoryPrivate Action = "history.private" // see what was never public in its history
 	ModerateQueue  Action = "moderate.queue"  // see what waits for a decision
 	ModerateDecide Action = "moderate.decide" // approve, ask, refuse, merge, revert
@@ -100,6 +103,9 @@ var rules = map[Action]rule{
 	EntryClaim:     {member, ""},
 	EntryGrant:     {owner | moderator | admin, ""},
 	EntryLeave:     {editor | owner, ""},
+	EntryTeam:      {team, ""},
+	TeamJoin:       {member, ""},
+	MailAnswer:     {anybody, ""},
 	HistoryPrivate: {team | warden, ScopeModerate},
 	ModerateQueue:  {wards, ScopeModerate},
 	ModerateDecide: {wards, ScopeModerate},
@@ -165,7 +171,7 @@ func May(a *Actor, action Action, e *directory.Entry) error {
 	if action == EntryRead && (e == nil || e.Public()) {
 		return nil
 	}
-	if e != nil && e.Origin != "" && (action == EntryEdit || action == EntryGrant || action == EntryClaim) {
+	if e != nil && e.Origin != "" && (action == EntryEdit || action == EntryGrant || action == EntryClaim || action == EntryTeam) {
 		return &Refusal{action, ReasonElsewhere}
 	}
 	if r.who&a.standing(e) != 0 {
@@ -195,6 +201,15 @@ func (a *Actor) standing(e *directory.Entry) who {
 	}
 	if e == nil || e.Private != nil && slices.Contains(e.Private.Editors, a.ID) {
 		is |= editor
+	}
+	if e != nil && e.Private != nil && e.Private.Team != "" && a.keeps != nil {
+		owns, edits := a.keeps(e.Private.Team)
+		if owns {
+			is |= owner
+		}
+		if edits {
+			is |= editor
+		}
 	}
 	if a.Trusted && is&(owner|editor) != 0 {
 		is |= trusted

@@ -37,6 +37,7 @@ func TestMay(t *testing.T) {
 		EntryClaim: members, EntryGrant: {"owner", "trusted owner", "moderator", "admin"}, EntryLeave: {"editor", "owner", "trusted owner"},
 		HistoryPrivate: team, ModerateQueue: wards, ModerateDecide: wards, ReportCreate: all,
 		SiteEdit: admins, TaxonomyEdit: admins, AccountsManage: admins, AccountsInvite: {"moderator", "admin"}, ImportsUndo: admins, PeersManage: admins,
+		EntryTeam: {"editor", "owner", "trusted owner", "moderator", "admin"}, TeamJoin: members, MailAnswer: all,
 		TokenUse: members, AccountSelf: members, SignIn: all, Subscribe: all,
 	}
 	e := &directory.Entry{Status: directory.Draft, Categories: []string{"amap"}, Address: &directory.Address{Code: "42218"},
@@ -99,7 +100,7 @@ func TestMayToken(t *testing.T) {
 func TestMayElsewhere(t *testing.T) {
 	admin := &Actor{ID: "adm", Role: Admin}
 	mirrored := &directory.Entry{Status: directory.Published, Origin: "autre.example", Private: &directory.Private{Owners: []string{"adm"}}}
-	for action, want := range map[Action]bool{EntryEdit: false, EntryGrant: false, EntryClaim: false, EntryRemove: true, ModerateDecide: true, ReportCreate: true, EntryRead: true} {
+	for action, want := range map[Action]bool{EntryEdit: false, EntryGrant: false, EntryClaim: false, EntryTeam: false, EntryRemove: true, ModerateDecide: true, ReportCreate: true, EntryRead: true} {
 		if got := May(admin, action, mirrored) == nil; got != want {
 			t.Errorf("%s of a mirrored entry: allowed %v, want %v", action, got, want)
 		}
@@ -128,5 +129,33 @@ func TestMayDoor(t *testing.T) {
 	}
 	if May(&Actor{ID: "m", Role: Member}, ModerateQueue, nil) == nil {
 		t.Error("a member without wards gets into the queue")
+	}
+}
+
+// TestMayThroughATeam: who is of an organisation's team may do with what was posted in its name what they may with the
+// organisation's own page, as long as they are of it.
+func TestMayThroughATeam(t *testing.T) {
+	org := directory.NewID()
+	e := &directory.Entry{Status: directory.Draft, Private: &directory.Private{Team: org}}
+	keeps := func(owns, edits bool) func(directory.ID) (bool, bool) {
+		return func(id directory.ID) (bool, bool) { return id == org && owns, id == org && edits }
+	}
+	for name, tt := range map[string]struct {
+		actor       *Actor
+		edit, grant bool
+	}{
+		"an owner of the organisation":   {&Actor{ID: "o", Role: Member, keeps: keeps(true, false)}, true, true},
+		"an editor of the organisation":  {&Actor{ID: "e", Role: Member, keeps: keeps(false, true)}, true, false},
+		"somebody else":                  {&Actor{ID: "m", Role: Member, keeps: keeps(false, false)}, false, false},
+		"somebody without any team":      {&Actor{ID: "m", Role: Member}, false, false},
+		"nobody, whatever a team says":   {&Actor{keeps: keeps(true, true)}, false, false},
+		"an editor of the entry's draft": {&Actor{ID: "e", Role: Member, Trusted: true, keeps: keeps(false, true)}, true, false},
+	} {
+		if got := May(tt.actor, EntryEdit, e) == nil; got != tt.edit {
+			t.Errorf("%s edits: %v, want %v", name, got, tt.edit)
+		}
+		if got := May(tt.actor, EntryGrant, e) == nil; got != tt.grant {
+			t.Errorf("%s says who edits: %v, want %v", name, got, tt.grant)
+		}
 	}
 }

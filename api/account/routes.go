@@ -178,11 +178,7 @@ func (h *handlers) signUp(c *fiber.Ctx) error {
 
 // mayMail counts a mail that a visitor makes us send. Addresses count alike, whether somebody has them or not.
 func (h *handlers) mayMail(c *fiber.Ctx, mail string) error {
-	normal, err := NormalMail(mail)
-	if err != nil {
-		return nil // none will be sent
-	}
-	return h.limits.all(limitKey{limitMailIP, h.client(c)}, limitKey{limitMailTo, normal}, limitKey{limitMailToDay, normal})
+	return h.LimitMails(c, mail)
 }
 
 // checkMail is the answer to everything that sends a mail: the same whether somebody has the address or not.

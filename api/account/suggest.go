@@ -13,3 +13,33 @@ var limitSuggestIP = limit{"suggest ip", 12, time.Hour}
 func (s *Service) LimitSuggestions(c *fiber.Ctx) error {
 	return s.limits.all(limitKey{limitSuggestIP, s.client(c)})
 }
+
+// Limits of what people make us send to others, or make others read.
+var (
+	limitClaim  = limit{"claim", 6, 24 * time.Hour}
+	limitInvite = limit{"team invitation", 20, 24 * time.Hour}
+)
+
+// LimitClaims counts a claim of an entry by somebody signed in; the error is a [*Limited].
+func (s *Service) LimitClaims(c *fiber.Ctx) error {
+	return s.limits.take(limitClaim, From(c).ID)
+}
+
+// LimitInvitations counts an invitation that somebody signed in sends; the error is a [*Limited].
+func (s *Service) LimitInvitations(c *fiber.Ctx) error {
+	return s.limits.take(limitInvite, From(c).ID)
+}
+
+// LimitMails counts a mail that a visitor makes us send to an address, whether somebody has it or not; the error is a [*Limited].
+func (s *Service) LimitMails(c *fiber.Ctx, mail string) error {
+	normal, err := NormalMail(mail)
+	if err != nil {
+		return nil // none will be sent
+	}
+	return s.limits.all(limitKey{limitMailIP, s.client(c)}, limitKey{limitMailTo, normal}, limitKey{limitMailToDay, normal})
+}
+
+// LimitLinks counts an attempt to follow a link of a mail; the error is a [*Limited].
+func (s *Service) LimitLinks(c *fiber.Ctx) error {
+	return s.limits.take(limitLinkIP, s.client(c))
+}

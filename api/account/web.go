@@ -118,7 +118,7 @@ func (s *Service) identify(c *fiber.Ctx) error {
 		if err != nil {
 			return err
 		}
-		c.Locals(actorKey, actor)
+		c.Locals(actorKey, s.inTeams(actor))
 		if safe(c.Method()) && !slices.Contains(actor.Scopes, ScopeRead) {
 			return &Refusal{EntryRead, ReasonScope}
 		}
@@ -137,10 +137,19 @@ func (s *Service) identify(c *fiber.Ctx) error {
 		s.setCookie(c, s.cookieName(), "", 0)
 		return nil
 	}
-	c.Locals(actorKey, actor)
+	c.Locals(actorKey, s.inTeams(actor))
 	c.Locals(bindingKey, cookie)
 	c.Set(fiber.HeaderCacheControl, "private, no-cache")
 	return nil
+}
+
+// inTeams lets [May] ask for whom the actor keeps entries.
+func (s *Service) inTeams(a *Actor) *Actor {
+	if s.Teams != nil {
+		id := a.ID
+		a.keeps = func(team directory.ID) (owns, edits bool) { return s.Teams(id, team) }
+	}
+	return a
 }
 
 // checkForgery refuses what a page of another site sends.
