@@ -42,7 +42,7 @@ func writeOperation(id, about, media string, problem m) m {
 }
 
 // decidedByServer are the properties that no writer sets.
-var decidedByServer = []string{"slug", "aliases", "source", "origin", "status", "mergedInto", "version", "created", "updated", "checked", "claimed"}
+var decidedByServer = []string{"slug", "aliases", "source", "origin", "status", "mergedInto", "version", "created", "updated", "checked", "claimed", "fediverse"}
 
 // markReadOnly marks them in the schema of an entry.
 func markReadOnly(schema m) m {

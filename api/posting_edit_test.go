@@ -295,13 +295,13 @@ func TestMassAssignment(t *testing.T) {
 	anna := s.member("Anna")
 	e := anna.owned("La Fourmilière", func(e *directory.Entry) { e.Status = directory.Pending })
 	v := anna.fieldsOfPage("/e/la-fourmiliere/edit")
-	for _, field := range []string{"status", "Status", "origin", "owners", "private.owners", "Private", "slug", "aliases", "id", "ID", "source.name", "mergedInto", "created", "claimed", "kind", "licence"} {
+	for _, field := range []string{"status", "Status", "origin", "owners", "private.owners", "Private", "slug", "aliases", "id", "ID", "source.name", "mergedInto", "created", "claimed", "fediverse", "fediverse.handle", "handle", "kind", "licence"} {
 		v.Set(field, "published")
 	}
 	v.Set("kind", "event")
 	anna.send("/e/la-fourmiliere/edit", v)
 	now := s.bySlug("la-fourmiliere")
-	if now.Status != directory.Pending || now.Origin != "" || now.Kind != directory.Place || now.Source != nil || !reflect.DeepEqual(now.Private, e.Private) || now.Slug != e.Slug || now.Licence != e.Licence || !now.Claimed.IsZero() {
+	if now.Status != directory.Pending || now.Origin != "" || now.Kind != directory.Place || now.Source != nil || !reflect.DeepEqual(now.Private, e.Private) || now.Slug != e.Slug || now.Licence != e.Licence || !now.Claimed.IsZero() || now.Fediverse != nil {
 		t.Errorf("a form changed what the server decides: %+v", now)
 	}
 	token, err := s.server.Accounts.NewToken(context.Background(), &account.Actor{ID: anna.id}, "test", []account.Scope{account.ScopeRead, account.ScopeWrite})
@@ -310,7 +310,7 @@ func TestMassAssignment(t *testing.T) {
 	}
 	body := map[string]any{"type": "Feature", "id": directory.NewID(), "geometry": nil, "properties": map[string]any{
 		"kind": "event", "name": "Autre nom", "status": "published", "origin": "evil.example", "slug": "accueil", "aliases": []string{"about"}, "version": 999,
-		"source": map[string]any{"name": "Moi"}, "mergedInto": directory.NewID(), "created": "1999-01-01T00:00:00Z", "checked": "2999-01-01T00:00:00Z", "claimed": "2020-01-01T00:00:00Z",
+		"source": map[string]any{"name": "Moi"}, "mergedInto": directory.NewID(), "created": "1999-01-01T00:00:00Z", "checked": "2999-01-01T00:00:00Z", "claimed": "2020-01-01T00:00:00Z", "fediverse": map[string]any{"handle": "la-fourmiliere"},
 	}}
 	b, _ := json.Marshal(body)
 	a := s.visitor().do("PUT", "/api/collections/entries/items/"+string(e.ID), "application/geo+json", strings.NewReader(string(b)), "Authorization", "Bearer "+token, "If-Match", fmt.Sprintf(`"v%d"`, now.Version))
@@ -319,7 +319,7 @@ func TestMassAssignment(t *testing.T) {
 	}
 	got := s.bySlug("la-fourmiliere")
 	if got.Name != "Autre nom" || got.Status != directory.Pending || got.Origin != "" || got.Slug != "la-fourmiliere" || len(got.Aliases) > 0 || got.Source != nil || got.MergedInto != "" ||
-		!got.Created.Equal(e.Created) || got.Kind != directory.Place || !reflect.DeepEqual(got.Private, e.Private) || got.Checked.Year() > 2100 || !got.Claimed.IsZero() || got.ID != e.ID {
+		!got.Created.Equal(e.Created) || got.Kind != directory.Place || !reflect.DeepEqual(got.Private, e.Private) || got.Checked.Year() > 2100 || !got.Claimed.IsZero() || got.Fediverse != nil || got.ID != e.ID {
 		t.Errorf("the API changed what the server decides: %+v", got)
 	}
 	// A new entry through the API is the writer's, and waits.
@@ -329,7 +329,7 @@ func TestMassAssignment(t *testing.T) {
 	}
 	id := directory.ID(a.Header.Get("Location")[strings.LastIndex(a.Header.Get("Location"), "/")+1:])
 	made, err := s.d.Entry(context.Background(), id)
-	if err != nil || made.Status != directory.Pending || made.Origin != "" || made.Source != nil || !made.Claimed.IsZero() || made.Slug == "accueil" || string(made.ID) == body["id"] || len(made.Private.Owners) != 1 || made.Private.Owners[0] != anna.id {
+	if err != nil || made.Status != directory.Pending || made.Origin != "" || made.Source != nil || !made.Claimed.IsZero() || made.Fediverse != nil || made.Slug == "accueil" || string(made.ID) == body["id"] || len(made.Private.Owners) != 1 || made.Private.Owners[0] != anna.id {
 		t.Errorf("%v %+v", err, made)
 	}
 	// What is not a property of an entry is told.

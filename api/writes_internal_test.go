@@ -11,7 +11,7 @@ import (
 
 // TestEveryFieldIsDecided fails when a field of an entry is new and nobody has said who decides it.
 func TestEveryFieldIsDecided(t *testing.T) {
-	byServer := map[string]bool{"ID": true, "Slug": true, "Aliases": true, "Source": true, "Origin": true, "Status": true, "MergedInto": true, "Version": true, "Created": true, "Updated": true, "Checked": true, "Claimed": true, "Private": true}
+	byServer := map[string]bool{"ID": true, "Slug": true, "Aliases": true, "Source": true, "Origin": true, "Status": true, "MergedInto": true, "Version": true, "Created": true, "Updated": true, "Checked": true, "Claimed": true, "Fediverse": true, "Private": true}
 	for f := range reflect.TypeFor[directory.Entry]().Fields() {
 		if (given[f.Name] != nil) == byServer[f.Name] {
 			t.Errorf("%s: by the writer %v, by the server %v: want one of them", f.Name, given[f.Name] != nil, byServer[f.Name])

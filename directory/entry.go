@@ -101,6 +101,8 @@ type Entry struct {
 	Checked time.Time `json:"checked,omitzero"` // when a person last said that this is true
 	Claimed time.Time `json:"claimed,omitzero"` // since when people of it, proved, keep this entry; see [OpTeam]
 
+	Fediverse *Fediverse `json:"fediverse,omitempty"` // an organisation's part in the fediverse; nil when it takes none
+
 	Private *Private `json:"-"` // never leaves the instance
 }
 

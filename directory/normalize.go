@@ -115,6 +115,9 @@ func Normalize(e *Entry) {
 	instant(&e.Updated)
 	instant(&e.Checked)
 	instant(&e.Claimed)
+	if e.Fediverse != nil {
+		e.Fediverse.normalize()
+	}
 	if v := e.Event; v != nil {
 		instant(&v.Start)
 		instant(&v.End)

@@ -13,6 +13,7 @@ type registry struct {
 	byID     map[uuid.UUID]int32
 	bySlug   map[digest]int32
 	bySource map[digest]int32
+	byHandle map[digest]int32
 }
 
 type record struct {
@@ -30,7 +31,7 @@ func digestOf(s string) digest {
 }
 
 func newRegistry() *registry {
-	return &registry{byID: map[uuid.UUID]int32{}, bySlug: map[digest]int32{}, bySource: map[digest]int32{}}
+	return &registry{byID: map[uuid.UUID]int32{}, bySlug: map[digest]int32{}, bySource: map[digest]int32{}, byHandle: map[digest]int32{}}
 }
 
 // find returns the record of id.
@@ -46,8 +47,9 @@ func (r *registry) find(id ID) (record, bool) {
 	return r.records[i], true
 }
 
-func (r *registry) slug(slug string) (ID, bool)  { return r.via(r.bySlug, slug) }
-func (r *registry) source(key string) (ID, bool) { return r.via(r.bySource, key) }
+func (r *registry) slug(slug string) (ID, bool)   { return r.via(r.bySlug, slug) }
+func (r *registry) source(key string) (ID, bool)  { return r.via(r.bySource, key) }
+func (r *registry) handle(name string) (ID, bool) { return r.via(r.byHandle, name) }
 
 func (r *registry) via(m map[digest]int32, key string) (ID, bool) {
 	i, ok := m[digestOf(key)]
@@ -82,7 +84,13 @@ func (r *registry) set(e *Entry) bool {
 		}
 	}
 	if key := e.Source.Key(); key != "" && e.Origin == "" {
-		r.bySource[digestOf(key)] = i
+		// The record of a merged entry is that of the entry which took it over.
+		if holder, held := r.bySource[digestOf(key)]; !held || e.Status != Removed || r.records[holder].status == Removed {
+			r.bySource[digestOf(key)] = i
+		}
+	}
+	if e.Fediverse != nil && e.Origin == "" {
+		r.byHandle[digestOf(e.Fediverse.Handle)] = i
 	}
 	return true
 }

@@ -179,6 +179,7 @@ func Validate(e *Entry, rules Rules) error {
 	c.media(e)
 	c.when(e)
 	c.provenance(e)
+	c.fediverse(e)
 
 	if c.many("categories", len(e.Categories), MaxList) {
 		for i, id := range e.Categories {

@@ -97,6 +97,9 @@ func (d *Directory) Redact(ctx context.Context, author string, id ID, note strin
 	if err != nil {
 		return err
 	}
+	if err := d.retireHandle(ctx, &current); err != nil {
+		return fmt.Errorf("keep the handle of entry %s: %w", id, err)
+	}
 	blank := Entry{ID: id, Kind: current.Kind, Origin: current.Origin, Status: Removed, Version: current.Version}
 	outcomes, err := d.Write(ctx, Write{Author: author, Op: OpRedact, Note: note, Entries: []Entry{blank}})
 	if err != nil {
@@ -158,7 +161,7 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 		return nil, nil, err
 	}
 	rules, now := d.rules(), d.now().UTC().Truncate(time.Millisecond)
-	slugs, sources := map[string]ID{}, map[string]ID{} // taken by this chunk
+	slugs, sources, handles := map[string]ID{}, map[string]ID{}, map[string]ID{} // taken by this chunk
 	seq := d.head
 	for i := range entries {
 		if outcomes[i].Result != "" {
@@ -174,7 +177,16 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			refused = d.nameAddress(&e, was, slugs)
 		}
 		if refused == nil {
-			refused = d.checkSource(&e, sources)
+			refused = d.checkSource(&e, sources, w)
+		}
+		if refused == nil {
+			refused = d.checkMerged(&e, was, current)
+		}
+		if refused == nil && op != OpRedact {
+			refused = d.keepHandle(ctx, &e, was, handles)
+			if errors.Is(refused, ErrUnavailable) {
+				return nil, nil, refused
+			}
 		}
 		if refused == nil {
 			refused = Validate(sameHours(&e, was, op), rules)
@@ -190,6 +202,9 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 		seq++
 		e.Version, e.Updated = seq, now
 		slugs[e.Slug], sources[e.Source.Key()] = e.ID, e.ID
+		if e.Fediverse != nil && e.Origin == "" {
+			handles[e.Fediverse.Handle] = e.ID
+		}
 		changes = append(changes, Change{
 			Seq: seq, ID: uuid.NewString(), Time: now, Author: w.Author, Op: op, Batch: w.Batch, Note: w.Note, Entry: e,
 		})
@@ -238,6 +253,7 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 		}
 		if e.Origin == "" {
 			e.Claimed = time.Time{} // nobody has proved anything yet
+			e.Fediverse = nil
 		}
 		return OpCreate, nil
 	}
@@ -249,7 +265,7 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 	}
 	e.Created = was.Created
 	if e.Origin == "" && w.Op != OpTeam && w.Op != OpRedact {
-		e.Claimed = was.Claimed
+		e.Claimed, e.Fediverse = was.Claimed, was.Fediverse.clone()
 	}
 	op := w.Op
 	switch {
@@ -402,6 +418,7 @@ func cloneMap[V any](m map[string]V) map[string]V {
 	}
 	c := make(map[string]V, len(m))
 	for k, v := range m {
+	c.Fediverse = e.Fediverse.clone()
 		c[k] = v
 	}
 	return c
