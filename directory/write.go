@@ -177,10 +177,7 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			refused = d.nameAddress(&e, was, slugs)
 		}
 		if refused == nil {
-			refused = d.checkSource(&e, sources, w)
-		}
-		if refused == nil {
-			refused = d.checkMerged(&e, was, current)
+			refused = d.checkSource(&e, sources)
 		}
 		if refused == nil && op != OpRedact {
 			refused = d.keepHandle(ctx, &e, was, handles)
@@ -397,6 +394,7 @@ func (e *Entry) Clone() Entry {
 	}
 	c.Relations = slices.Clone(e.Relations)
 	c.Source = clonePointer(e.Source)
+	c.Fediverse = e.Fediverse.clone()
 	c.Private = clonePointer(e.Private)
 	if p := c.Private; p != nil {
 		p.Owners, p.Editors, p.Mirror = slices.Clone(p.Owners), slices.Clone(p.Editors), p.Mirror.clone()
@@ -418,7 +416,6 @@ func cloneMap[V any](m map[string]V) map[string]V {
 	}
 	c := make(map[string]V, len(m))
 	for k, v := range m {
-	c.Fediverse = e.Fediverse.clone()
 		c[k] = v
 	}
 	return c
