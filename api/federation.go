@@ -19,6 +19,7 @@ func (s *Server) federate(app *fiber.App) {
 		app.Get(path, h)
 	}
 	app.All("/ap/*", h)
+	app.Get("/mirror/*", h)
 	app.Get("/id/:id", func(c *fiber.Ctx) error {
 		c.Vary(fiber.HeaderAccept)
 		if !wantsActivity(c) {

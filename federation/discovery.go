@@ -18,6 +18,9 @@ func (s *Service) webfinger(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "resource: is required")
 		return
 	}
+	if s.rooms.finger(s, w, resource) {
+		return
+	}
 	subject := "acct:relay@" + s.host
 	known := resource == s.relayID() || strings.TrimSuffix(resource, "/") == s.base
 	if account, ok := strings.CutPrefix(resource, "acct:"); ok {

@@ -54,6 +54,7 @@ type Service struct {
 	followers *followerSet
 	work      chan struct{} // something came in
 	limits    *limiters
+	rooms     guests
 }
 
 // New opens the instance's identity, and makes its keys when it has none. On a public address that is a loopback one,

@@ -121,6 +121,9 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	if p := s.policy.get(); p.Blocked(vocab.Host(a.Actor)) {
 		return nil // blocked since it came
 	}
+	if taken, err := s.rooms.receive(ctx, doc, a); taken || err != nil {
+		return err
+	}
 	switch a.Type {
 	case "Follow":
 		return s.follow(ctx, a, it.Tries > 0)

@@ -170,7 +170,9 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, body []byt
 		_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again; nothing in it matters
 		return a, nil
 	}
-	if enc := res.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+	enc := res.Header.Get("Content-Encoding")
+	packed := strings.EqualFold(enc, "gzip") && asksPacked(r)
+	if enc != "" && !strings.EqualFold(enc, "identity") && !packed {
 		return nil, fmt.Errorf("%s: compressed with %.40q, which was not asked for: %w", u.Redacted(), enc, ErrType)
 	}
 	if a.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1)); err != nil {
@@ -178,6 +180,11 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, body []byt
 	}
 	if len(a.Body) > MaxBody {
 		return nil, fmt.Errorf("%s: more than %d bytes: %w", u.Redacted(), MaxBody, ErrTooLarge)
+	}
+	if packed {
+		if a.Body, err = unpack(a.Body, u.Redacted()); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }
