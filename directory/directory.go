@@ -17,6 +17,7 @@ type Options struct {
 	Now       func() time.Time // nil for time.Now
 	Log       *slog.Logger     // nil for slog.Default()
 	Poll      time.Duration    // how often other processes' writes are looked for; 0 for 300 ms
+	Leases    *Leases          // when several nodes share the store; nil for a lone one. [Directory.Run] drives them
 }
 
 // Directory is the entries of one instance: the one way to change them, and the views that follow every change.
@@ -27,6 +28,8 @@ type Directory struct {
 	now   func() time.Time
 	log   *slog.Logger
 	poll  time.Duration
+
+	leases *Leases
 
 	mu   sync.Mutex // held while writing and while catching up
 	know sync.RWMutex
@@ -44,7 +47,7 @@ type Directory struct {
 // Open loads the directory from its store into the views.
 func Open(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{
-		store: o.Store, views: o.Views, rules: o.Rules, now: o.Now, log: o.Log, poll: o.Poll,
+		store: o.Store, views: o.Views, rules: o.Rules, now: o.Now, log: o.Log, poll: o.Poll, leases: o.Leases,
 		reg: newRegistry(), wake: make(chan struct{}), joined: make(chan struct{}),
 	}
 	if d.rules == nil {
@@ -145,6 +148,9 @@ func (d *Directory) Head() Seq {
 
 // Store returns the store, for reading the log and for settings. Entries are written through the Directory only.
 func (d *Directory) Store() Store { return d.store }
+
+// Leases returns what this node shares its work by; nil is that of a lone node, and of use too.
+func (d *Directory) Leases() *Leases { return d.leases }
 
 func (d *Directory) watch(ctx context.Context) {
 	tick := time.NewTicker(d.poll)

@@ -63,6 +63,7 @@ func (d *Directory) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { d.watch(ctx) })
+	wg.Go(func() { d.leases.Drive(ctx) })
 	type driven struct {
 		*follower
 		stop context.CancelFunc
@@ -90,7 +91,7 @@ func (d *Directory) Run(ctx context.Context) {
 				if known {
 					<-before.stopped
 				}
-				d.drive(one, f)
+				d.driveShared(one, f)
 			})
 		}
 		for name, f := range running {
@@ -133,6 +134,18 @@ func (d *Directory) Followers() []FollowerState {
 		states[i].Name = f.Name()
 	}
 	return states
+}
+
+// driveShared drives a follower, on this node while no other does when it is [Shared].
+func (d *Directory) driveShared(ctx context.Context, f *follower) {
+	if s, ok := f.Follower.(Shared); !ok || !s.Shared() {
+		d.drive(ctx, f)
+		return
+	}
+	d.leases.Run(ctx, "follow "+f.Name(), func(ctx context.Context) error {
+		d.drive(ctx, f)
+		return nil
+	})
 }
 
 // followerBatch is how many changes a follower is given at once.

@@ -108,3 +108,12 @@ type Follower interface {
 	// every effect must be idempotent.
 	Consume(ctx context.Context, changes []Change) error
 }
+
+// Shared is a [Follower] whose effect is outside of any node: of several nodes that share a store one at a time drives it,
+// from the cursor where the last one was. A Follower that is not Shared, or says no, is driven on every node: it has what
+// belongs to the node alone, such as an index on its disk, and keeps its own position.
+type Shared interface {
+	Follower
+	// Shared is asked once.
+	Shared() bool
+}

@@ -4,7 +4,6 @@ package federation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 
 	"archipel/directory"
 	"archipel/federation/fetch"
-	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -44,7 +42,7 @@ type Service struct {
 	base, host string // "https://annuaire.example", "annuaire.example"
 	store      directory.Store
 	client     *fetch.Client
-	keys       *keys
+	ring       keyring
 	mux        *http.ServeMux
 	bodies     *bodies
 
@@ -55,6 +53,8 @@ type Service struct {
 	work      chan struct{} // something came in
 	limits    *limiters
 	rooms     guests
+	intake    intake   // makes what came in durable
+	came      *seenSet // what came in, as far as this process remembers
 }
 
 // New opens the instance's identity, and makes its keys when it has none. On a public address that is a loopback one,
@@ -78,11 +78,13 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), store: o.Directory.Store(), client: client,
-		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(),
+		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(),
 	}
-	if s.keys, err = openKeys(ctx, s.store); err != nil {
+	own, err := openKeys(ctx, s.store, relayKey)
+	if err != nil {
 		return nil, fmt.Errorf("federation keys: %w", err)
 	}
+	s.ring.all = map[string]*keys{relayKey: own}
 	s.policy = &policyCache{store: s.store, log: o.Log}
 	if err := s.policy.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("federation policy: %w", err)
@@ -105,7 +107,7 @@ func isLoopback(host string) bool {
 func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { s.processInbox(ctx) })
+	wg.Go(func() { s.Directory.Leases().Run(ctx, "federation inbox", s.processInbox) })
 	wg.Go(func() { s.watchPolicy(ctx) })
 }
 
@@ -144,8 +146,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Service) relayID() string        { return s.base + "/ap/relay" }
 func (s *Service) sharedInbox() string    { return s.base + "/ap/inbox" }
 func (s *Service) followersID() string    { return s.relayID() + "/followers" }
-func (s *Service) mainKeyID() string      { return s.relayID() + "#main-key" }
-func (s *Service) assertionKeyID() string { return s.relayID() + "#ed25519-key" }
 
 func (s *Service) objectID(id directory.ID) string { return s.base + "/id/" + string(id) }
 
@@ -158,29 +158,3 @@ func (s *Service) entryOf(address string) (directory.ID, bool) {
 
 // ours reports whether an address belongs to this instance.
 func (s *Service) ours(address string) bool { return vocab.Host(address) == s.host }
-
-// sign is the instance's signature on requests to host: in the form that it took last, draft-cavage-12 first.
-func (s *Service) sign(host string, other bool) fetch.Sign {
-	signer := signature.Signer{KeyID: s.mainKeyID(), Key: s.keys.rsa}
-	modern := s.hosts.scheme(host) == schemeRFC9421
-	return func(r *http.Request, body []byte) error {
-		if modern != other {
-			return signer.RFC9421(r, body, s.Now())
-		}
-		return signer.Cavage(r, body, s.Now())
-	}
-}
-
-// knocking calls fn with a signature, and again with one of the other form when the host does not know us by the first.
-func (s *Service) knocking(ctx context.Context, host string, fn func(fetch.Sign) error) error {
-	err := fn(s.sign(host, false))
-	var status *fetch.StatusError
-	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
-		return err
-	}
-	if again := fn(s.sign(host, true)); again == nil {
-		s.hosts.otherScheme(ctx, host)
-		return nil
-	}
-	return err
-}

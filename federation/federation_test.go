@@ -154,6 +154,16 @@ func (in *instance) records(kind string) []map[string]any {
 	return docs
 }
 
+// idle reports whether everything that came in is done.
+func (in *instance) idle() bool {
+	in.t.Helper()
+	records, err := in.store.Records(in.t.Context(), "ap-inbox", "", 1)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return len(records) == 0
+}
+
 var springFair = time.Date(2027, 7, 1, 16, 0, 0, 0, time.UTC)
 
 func fair() directory.Entry {

@@ -3,9 +3,7 @@ package federation
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -17,24 +15,8 @@ import (
 	"archipel/federation/vocab"
 )
 
-const (
-	kindInbox = "ap-inbox" // received and not yet done, in the order in which it came
-	kindSeen  = "ap-seen"  // received, by seenKey
-	seenKept  = 30 * 24 * time.Hour
-
-	// maxActivity leaves room for what is stored beside an activity.
-	maxActivity = directory.MaxRecordValue - 4<<10
-)
-
-// received is an activity whose signature was checked.
-type received struct {
-	ID    string          `json:"id"`
-	Actor string          `json:"actor"`
-	At    time.Time       `json:"at"`
-	Tries int             `json:"tries,omitzero"`
-	Next  time.Time       `json:"next,omitzero"`
-	Body  json.RawMessage `json:"body"`
-}
+// maxActivity leaves room for what is stored beside an activity.
+const maxActivity = directory.MaxRecordValue - 4<<10
 
 // message is a request as it must have been signed: with our own scheme and host, whatever it claims. The texts are copies,
 // since the web server uses their memory again.
@@ -96,11 +78,8 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if p := s.policy.get(); p.Blocked(host) {
 		return http.StatusForbidden, ""
 	}
-	seen, err := s.store.Record(ctx, kindSeen, seenKey(a))
-	if err != nil {
-		return s.unavailable(err)
-	}
-	if seen.Rev > 0 {
+	seen := seenOf(a)
+	if s.came.has(seen) {
 		return http.StatusAccepted, "" // before the signature: whoever repeats an id gains nothing
 	}
 	sig, err := signature.Parse(m, s.Now())
@@ -127,9 +106,11 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	} else if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
 		return code, why
 	}
-	if err := s.keep(ctx, a, body); err != nil {
+	// What came to two nodes, or twice at once, is told apart when it is done.
+	if err := s.intake.add(ctx, s.store, s.Now, received{ID: a.ID, Actor: a.Actor, At: s.Now().UTC(), Body: body}); err != nil {
 		return s.unavailable(err)
 	}
+	s.came.add(seen)
 	select {
 	case s.work <- struct{}{}:
 	default: // it is awake already
@@ -188,22 +169,3 @@ func (s *Service) checkProof(ctx context.Context, doc map[string]any, actor stri
 	}
 	return signature.CheckProof(doc, ed, s.Now())
 }
-
-// keep stores an activity so that it will be done, once. Should we die between the two writes, the sender tries again, and
-// doing it twice does no harm.
-func (s *Service) keep(ctx context.Context, a *vocab.Activity, body []byte) error {
-	now := s.Now().UTC()
-	key := fmt.Sprintf("%020d-%.16s", now.UnixNano(), hashKey(a.ID))
-	item := received{ID: a.ID, Actor: a.Actor, At: now, Body: body}
-	if err := put(ctx, s.store, kindInbox, key, item, 0, time.Time{}); err != nil {
-		return err
-	}
-	err := put(ctx, s.store, kindSeen, seenKey(a), struct{}{}, 0, now.Add(seenKept))
-	if isStale(err) { // the same activity came twice at once
-		return s.store.DeleteRecord(ctx, kindInbox, key, 0)
-	}
-	return err
-}
-
-// seenKey is the key under which an activity is known to have come: nobody can use up an id of somebody else.
-func seenKey(a *vocab.Activity) string { return hashKey(a.Actor + "\n" + a.ID) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -13,51 +14,93 @@ import (
 )
 
 const (
-	processAtOnce = 8 // hosts whose activities are done at the same time
+	processAtOnce = 32 // hosts whose activities are done at the same time
+	heapsAtOnce   = 8  // records that are read at the same time: 2 MB, and at most 8
 	giveUpAfter   = 7 * 24 * time.Hour
 )
 
-// processInbox does what came in, each host's activities in the order in which they came, until ctx ends.
-func (s *Service) processInbox(ctx context.Context) {
+// processInbox does what came in, each host's activities in the order in which they came, until ctx ends. Of several nodes
+// one does so.
+func (s *Service) processInbox(ctx context.Context) error {
+	done, err := openSeen(ctx, s.store)
+	if err != nil {
+		return err
+	}
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
-		if err := s.processAll(ctx); err != nil && ctx.Err() == nil {
+		if err := s.processAll(ctx, done); err != nil && ctx.Err() == nil {
 			s.Log.Warn("federation: the inbox cannot be read", "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-s.work:
 		case <-tick.C:
 		}
 	}
 }
 
-// item is a received activity with its place in the store.
-type item struct {
-	key string
-	rev int64
-	received
+// heap is a record of what came in.
+type heap struct {
+	key   string
+	items []*item
 }
 
-// processAll does everything that is due, in rounds of some hundred.
-func (s *Service) processAll(ctx context.Context) error {
+// item is a received activity.
+type item struct {
+	received
+	again   bool // it is done anew, though it was done before: the operator said so
+	ready   bool // nothing remains to be done
+	waiting bool // its time has not come
+}
+
+// readHeap reads a record of what came in. One activity alone, and not a list, is one that an operator wants done anew.
+func readHeap(r directory.Record) (heap, error) {
+	h := heap{key: r.Key}
+	if len(r.Value) > 0 && r.Value[0] == '{' {
+		it := &item{again: true}
+		h.items = append(h.items, it)
+		return h, json.Unmarshal(r.Value, &it.received)
+	}
+	var list []received
+	err := json.Unmarshal(r.Value, &list)
+	for _, one := range list {
+		h.items = append(h.items, &item{received: one})
+	}
+	return h, err
+}
+
+// processAll does everything that is due, in rounds of some records.
+func (s *Service) processAll(ctx context.Context, done *seenLog) error {
 	for after := ""; ; {
-		records, err := s.store.Records(ctx, kindInbox, after, 200)
+		records, err := s.store.Records(ctx, kindInbox, after, heapsAtOnce)
 		if err != nil || len(records) == 0 {
 			return err
 		}
 		after = records[len(records)-1].Key
-		byHost := map[string][]item{}
+		var heaps []heap
+		byHost := map[string][]*item{}
+		taken := map[seenID]bool{}
 		for _, r := range records {
-			it := item{key: r.Key, rev: r.Rev}
-			if err := json.Unmarshal(r.Value, &it.received); err != nil {
+			h, err := readHeap(r)
+			if err != nil {
 				s.Log.Error("federation: a received activity is damaged and left aside", "key", r.Key, "err", err)
 				continue
 			}
-			if !it.Next.After(s.Now()) {
-				byHost[vocab.Host(it.Actor)] = append(byHost[vocab.Host(it.Actor)], it)
+			heaps = append(heaps, h)
+			for _, it := range h.items {
+				id := seenFrom(it.Actor, it.ID)
+				switch {
+				case !it.again && it.Tries == 0 && (taken[id] || done.has(id)):
+					it.ready = true // it came to two nodes, or twice at once, or its record outlived it
+				case it.Next.After(s.Now()):
+					it.waiting = true
+				default:
+					host := vocab.Host(it.Actor)
+					byHost[host] = append(byHost[host], it)
+				}
+				taken[id] = true
 			}
 		}
 		var wg sync.WaitGroup
@@ -67,39 +110,83 @@ func (s *Service) processAll(ctx context.Context) error {
 			wg.Go(func() {
 				defer func() { <-slots }()
 				for _, it := range items {
-					if ctx.Err() == nil {
+					if directory.Held(ctx) == nil {
 						s.finish(ctx, it)
 					}
 				}
 			})
 		}
 		wg.Wait()
-		if ctx.Err() != nil {
-			return nil
+		for _, h := range heaps {
+			if err := directory.Held(ctx); err != nil {
+				return err // what is not taken off the list will be done after the start, or by another node
+			}
+			if err := s.takeOff(ctx, h, done); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// finish does one activity, and takes it off the list or says when to try again.
-func (s *Service) finish(ctx context.Context, it item) {
-	err := s.do(ctx, &it)
+// takeOff notes what of a record is done, writes anew what is not, and erases the record: in this order, so that a crash
+// between two of them loses nothing.
+func (s *Service) takeOff(ctx context.Context, h heap, done *seenLog) error {
+	var ids []seenID
+	left := 0
+	for i, it := range h.items {
+		if it.ready {
+			if id := seenFrom(it.Actor, it.ID); !done.has(id) {
+				ids = append(ids, id)
+			}
+			continue
+		}
+		left++
+		if len(h.items) == 1 {
+			if it.waiting {
+				return nil
+			}
+			return s.rewrite(ctx, h.key, it)
+		}
+		// A record of its own, behind its heap and before whatever came later.
+		err := put(ctx, s.store, kindInbox, fmt.Sprintf("%s/%04d", h.key, i), []received{it.received}, 0, time.Time{})
+		if err != nil && !isStale(err) {
+			return err
+		}
+	}
+	if err := done.done(ctx, ids, s.Now()); err != nil {
+		return err
+	}
+	return s.store.DeleteRecord(ctx, kindInbox, h.key, 0)
+}
+
+// rewrite puts one activity that is to be tried again in its own place.
+func (s *Service) rewrite(ctx context.Context, key string, it *item) error {
+	r, err := s.store.Record(ctx, kindInbox, key)
+	if err != nil || r.Rev == 0 {
+		return err
+	}
+	var v any = []received{it.received}
+	if it.again {
+		v = it.received
+	}
+	return put(ctx, s.store, kindInbox, key, v, r.Rev, time.Time{})
+}
+
+// finish does one activity, or says when to try again.
+func (s *Service) finish(ctx context.Context, it *item) {
+	err := s.do(ctx, it)
 	if ctx.Err() != nil {
 		return // it is on the list and will be done after the start
 	}
 	if err != nil && temporary(err) && s.Now().Sub(it.At) < giveUpAfter {
 		it.Tries++
-		it.Next = s.Now().Add(pauseAfter(it.Tries, false, 0.5)).UTC()
-		err = put(ctx, s.store, kindInbox, it.key, it.received, it.rev, time.Time{})
-		if err == nil {
-			return
-		}
+		it.Next = s.Now().Add(pauseAfter(it.Tries, false, rand.Float64())).UTC()
+		return
 	}
 	if err != nil {
 		s.Log.Info("federation: activity left aside", "id", it.ID, "actor", it.Actor, "why", err)
 	}
-	if err := s.store.DeleteRecord(ctx, kindInbox, it.key, 0); err != nil && ctx.Err() == nil {
-		s.Log.Warn("federation: an activity stays on the list", "id", it.ID, "err", err)
-	}
+	it.ready = true
 }
 
 // do does what an activity asks for. It may be called again for one that was done before.

@@ -213,7 +213,7 @@ func TestOthersWork(t *testing.T) {
 			t.Errorf("%s was answered with %d", a["type"], got)
 		}
 	}
-	eventually(t, "all to be done", func() bool { return len(in.records("ap-inbox")) == 0 })
+	eventually(t, "all to be done", func() bool { return in.idle() })
 	if in.followers() != 1 {
 		t.Error("somebody else's Follow was undone")
 	}

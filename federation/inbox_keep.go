@@ -1,0 +1,174 @@
+package federation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/vocab"
+)
+
+const (
+	kindInbox = "ap-inbox" // received and not yet done: lists of what came at the same time, in the order in which they came
+
+	// Of what came together at most so much is kept as one record. One activity alone may be larger.
+	maxTogether      = 512
+	maxTogetherBytes = 256 << 10
+	keepWithin       = 15 * time.Second
+)
+
+// received is an activity whose signature was checked.
+type received struct {
+	ID    string          `json:"id"`
+	Actor string          `json:"actor"`
+	At    time.Time       `json:"at"`
+	Tries int             `json:"tries,omitzero"`
+	Next  time.Time       `json:"next,omitzero"`
+	Body  json.RawMessage `json:"body"`
+}
+
+// together is what comes in while the store is busy with what came before: one write for all of it.
+type together struct {
+	items []received
+	size  int
+	done  chan struct{} // closed when err is final
+	err   error
+}
+
+// intake makes what came in durable. However many come at once, the store is asked for one write at a time.
+type intake struct {
+	writing sync.Mutex
+
+	mu   sync.Mutex
+	next *together // still open for more; nil when nothing waits
+	last int64     // time of the newest record
+}
+
+// add makes an activity durable, with others that came at the same time: the first of them writes for all. It does not end
+// before that is decided, also when the one who asked is gone, since others wait for the same write.
+func (q *intake) add(ctx context.Context, store directory.Store, now func() time.Time, it received) error {
+	size := len(it.Body) + len(it.ID) + len(it.Actor) + 200
+	q.mu.Lock()
+	b := q.next
+	if b != nil && len(b.items) < maxTogether && b.size+size <= maxTogetherBytes {
+		b.items, b.size = append(b.items, it), b.size+size
+		q.mu.Unlock()
+		<-b.done
+		return b.err
+	}
+	b = &together{items: []received{it}, size: size, done: make(chan struct{})}
+	q.next = b // whoever leads the one before it closes it by itself
+	q.mu.Unlock()
+
+	q.writing.Lock()
+	defer q.writing.Unlock()
+	q.mu.Lock()
+	if q.next == b {
+		q.next = nil
+	}
+	q.last = max(now().UnixNano(), q.last+1) // also while the clock is set back
+	key := fmt.Sprintf("%020d-%.16s", q.last, hashKey(b.items[0].ID))
+	q.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
+	defer cancel()
+	b.err = put(ctx, store, kindInbox, key, b.items, 0, time.Time{})
+	close(b.done)
+	return b.err
+}
+
+// The activities that came are remembered: in the store when they are done, and here when they came.
+const (
+	kindSeen  = "ap-seen"
+	seenKept  = 30 * 24 * time.Hour
+	seenChunk = 1000    // ids in one record
+	maxSeen   = 400_000 // ids in each of two halves of the memory; some 20 MB when both are full
+)
+
+// seenID is an activity: nobody can use up an id of somebody else.
+type seenID uint64
+
+func seenOf(a *vocab.Activity) seenID { return seenFrom(a.Actor, a.ID) }
+
+func seenFrom(actor, id string) seenID {
+	sum := sha256.Sum256([]byte(actor + "\n" + id))
+	return seenID(binary.BigEndian.Uint64(sum[:]))
+}
+
+// seenSet remembers what was seen last. When it is full the older half is forgotten.
+type seenSet struct {
+	mu         sync.Mutex
+	young, old map[seenID]struct{}
+}
+
+func newSeenSet() *seenSet { return &seenSet{young: map[seenID]struct{}{}} }
+
+func (s *seenSet) has(id seenID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, young := s.young[id]
+	_, old := s.old[id]
+	return young || old
+}
+
+func (s *seenSet) add(id seenID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.young) >= maxSeen {
+		s.young, s.old = map[seenID]struct{}{}, s.young
+	}
+	s.young[id] = struct{}{}
+}
+
+// seenLog is what was done, as the store has it: records of some hundred ids each, that are forgotten after a month.
+type seenLog struct {
+	*seenSet
+	store directory.Store
+	chunk []byte // the ids of the newest record, 8 bytes each
+	key   string // of the newest record; "" before the first one
+	rev   int64
+}
+
+// openSeen reads what was done in the last month, as far as it is remembered. The records are in the order of their time.
+func openSeen(ctx context.Context, store directory.Store) (*seenLog, error) {
+	l := &seenLog{seenSet: newSeenSet(), store: store}
+	err := eachRecord(ctx, store, kindSeen, func(r directory.Record) error {
+		var chunk []byte
+		if json.Unmarshal(r.Value, &chunk) != nil {
+			return nil // written by an older version
+		}
+		for i := 0; i+8 <= len(chunk); i += 8 {
+			l.add(seenID(binary.BigEndian.Uint64(chunk[i:])))
+		}
+		l.chunk, l.key, l.rev = chunk, r.Key, r.Rev
+		return nil
+	})
+	return l, err
+}
+
+// done notes what was done.
+func (l *seenLog) done(ctx context.Context, ids []seenID, now time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if l.key == "" || len(l.chunk)+8*len(ids) > 8*seenChunk {
+		l.key, l.rev, l.chunk = fmt.Sprintf("%020d-%016x", now.UnixNano(), uint64(ids[0])), 0, nil
+	}
+	chunk := l.chunk[:len(l.chunk):len(l.chunk)]
+	for _, id := range ids {
+		chunk = binary.BigEndian.AppendUint64(chunk, uint64(id))
+	}
+	if err := put(ctx, l.store, kindSeen, l.key, chunk, l.rev, now.Add(seenKept)); err != nil {
+		l.key = "" // whatever stands there, the next try makes a record of its own
+		return err
+	}
+	l.chunk, l.rev = chunk, l.rev+1
+	for _, id := range ids {
+		l.add(id)
+	}
+	return nil
+}
