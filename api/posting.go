@@ -363,6 +363,7 @@ func (s *Server) postingRoutes() {
 	app.Post("/add", s.add)
 	app.Get("/add/thanks", s.thanks)
 	app.Get("/add/same", s.sameFragment)
+	app.Get("/add/hours", s.hoursFragment)
 	app.Post("/add/:draft/discard", s.discard)
 	app.Get("/add/:draft/:step", s.stepPage)
 	app.Post("/add/:draft/:step", s.step)

@@ -192,7 +192,7 @@ func (d *draft) merge(step string, v url.Values) {
 	case "where":
 		drop("where", "approximate", "area.zones")
 	case "about":
-		drop("event.allDay", "links[", "images[")
+		drop("event.allDay", "links[", "images[", "hours.")
 	}
 	for key, list := range v {
 		switch key {

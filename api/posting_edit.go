@@ -113,7 +113,7 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	// What a form leaves out was not asked: only what it has counts. Its lists begin anew.
 	typed := formOf(&e, s.zone())
 	for key := range typed {
-		for _, list := range []string{"links[", "images[", "approximate", "event.allDay"} {
+		for _, list := range []string{"links[", "images[", "approximate", "event.allDay", "hours."} {
 			if strings.HasPrefix(key, list) {
 				typed.Del(key)
 			}
@@ -134,7 +134,11 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	}
 	mine := e.Clone()
 	wrong := s.fill(typed, &mine)
-	problems = append(append(problems, wrong...), s.judge(&mine, wrong)...)
+	judged := s.judge(&mine, wrong)
+	if mine.OpeningHours == e.OpeningHours { // what stands may stay, also what was kept before there was a check of it
+		judged = slices.DeleteFunc(judged, func(p directory.Problem) bool { return p.Field == "openingHours" })
+	}
+	problems = append(append(problems, wrong...), judged...)
 	if show.stay {
 		return s.showForm(c, view, typed, nil, show)
 	}
@@ -174,7 +178,11 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 	for key, list := range typed {
 		merged[key] = list
 	}
+	mergeHours(merged, before, now)
 	for key := range keysOf(before, now) {
+		if hoursKey(key) {
+			continue
+		}
 		if !typed.Has(key) || same(typed[key], before[key]) {
 			if list, ok := now[key]; ok {
 				merged[key] = slices.Clone(list)

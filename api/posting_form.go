@@ -35,7 +35,7 @@ func formOf(e *directory.Entry, zone *time.Location) url.Values {
 	set("description", e.Description)
 	set("lang", e.Lang)
 	set("tags", strings.Join(e.Tags, ", "))
-	set("openingHours", e.OpeningHours)
+	hoursOf(v, e.OpeningHours)
 	set("accessibility.wheelchair", e.Accessibility["wheelchair"])
 	a := directory.Address{}
 	if e.Address != nil {
@@ -223,9 +223,17 @@ func (f *filler) about() {
 	f.text("summary", &f.e.Summary)
 	f.text("description", &f.e.Description)
 	f.text("lang", &f.e.Lang)
-	f.text("openingHours", &f.e.OpeningHours)
-	if f.e.OpeningHours != "" && f.v.Has("openingHours") {
-		if _, err := hours.Parse(f.e.OpeningHours); err != nil {
+	switch {
+	case f.v.Has("hours.mode") && f.e.Kind != directory.Event:
+		text, problems := hoursFrom(f.v)
+		f.problems = append(f.problems, problems...)
+		if len(problems) == 0 {
+			f.e.OpeningHours = text
+		}
+	case f.v.Has("openingHours"):
+		stood := f.e.OpeningHours
+		f.text("openingHours", &f.e.OpeningHours)
+		if _, err := hours.Parse(f.e.OpeningHours); err != nil && f.e.OpeningHours != "" && f.e.OpeningHours != stood {
 			f.add("openingHours", directory.CodeInvalid, f.e.OpeningHours)
 		}
 	}

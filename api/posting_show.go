@@ -37,7 +37,13 @@ func (s *Server) assist(c *fiber.Ctx, values, sent url.Values, show *shown) dire
 	action := sent.Get("action")
 	var problems directory.Invalid
 	switch action {
-	case "find", "zone", "row", "picture":
+	case "hours_week":
+		copyMonday(values, 4)
+	case "hours_all":
+		copyMonday(values, 6)
+	}
+	switch action {
+	case "find", "zone", "row", "picture", "hours", "hours_week", "hours_all":
 		show.stay = true
 	}
 	if sent.Has("address.addressLocality") && values.Get("where") != "area" {
@@ -214,6 +220,10 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 		v.Form.Problems = append(v.Form.Problems, frontend.Problem{Field: one.Field, Code: one.Code, Params: one.Params})
 	}
 	v.Event = values.Get("kind") == string(directory.Event)
+	if !values.Has("hours.mode") {
+		hoursOf(v.Form.Values, values.Get("openingHours"))
+	}
+	v.Hours = s.hoursView(v.Form.Values, p.Lang)
 	v.Categories = s.categoryOptions(p.Lang)
 	v.Places, v.NoPlace, v.TownOnly, v.Conflict = show.places, show.noPlace, show.townOnly, show.conflict
 	v.Zones = s.zoneOptions(values["area.zones"], show.zones, p.Lang)

@@ -53,6 +53,7 @@ type PostingView struct {
 	Organisers []Option // entries of the author's
 	Images     []Image  // uploaded so far
 	ImageLimit int
+	Hours      *HoursView // the opening hours in words
 	Same       []Same
 	Conflict   []FieldChange // Old is what stands now, New what was typed
 	Map        MapView       // for the pin; with scripts only
@@ -129,7 +130,7 @@ var plainFields = []string{"kind", "name", "categories", "summary", "description
 // postingID is the id of a field's element. Fields that no form shows lead to the form itself.
 func postingID(path string) string {
 	name := postingField(path)
-	if !slices.Contains(plainFields, name) && !strings.HasPrefix(name, "links[") && !strings.HasPrefix(name, "images[") {
+	if !slices.Contains(plainFields, name) && !strings.HasPrefix(name, "links[") && !strings.HasPrefix(name, "images[") && !strings.HasPrefix(name, "hours") {
 		return "posting"
 	}
 	return "f-" + strings.NewReplacer("[", "-", "]", "", ".", "-").Replace(name)

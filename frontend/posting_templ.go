@@ -298,7 +298,7 @@ func Posting(p Page, v PostingView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = aboutFields(l, v).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = aboutFields(p, l, v).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -2197,7 +2197,7 @@ func eventFields(l *Localizer, v PostingView) templ.Component {
 	})
 }
 
-func aboutFields(l *Localizer, v PostingView) templ.Component {
+func aboutFields(p Page, l *Localizer, v PostingView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -2412,7 +2412,7 @@ func aboutFields(l *Localizer, v PostingView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = postingText(l, f, "openingHours", l.Text("posting.hours"), l.Text("posting.hours_hint"), nil).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = hoursEditor(p, l, v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1,6 +1,7 @@
 // Forms that add and change entries work without scripts. Here: what is typed is kept as it is typed, entries that may be
 // the same are shown meanwhile, and a pin on a map says where it is.
 import { readConfig } from "./config";
+import { startHours } from "./hours";
 
 const form = document.getElementById("posting") as HTMLFormElement | null;
 const field = (name: string) => form?.elements.namedItem(name) as HTMLInputElement | null;
@@ -104,5 +105,6 @@ if (form) {
   keepDraft(form);
   watchSame(form);
   followWhere(form);
+  startHours(form);
   void startPin();
 }
