@@ -72,7 +72,7 @@ func BenchmarkInboxLoad(b *testing.B) {
 	p := fedtest.NewPeer(b)
 	p.Post(in.inbox(), p.Activity("Follow", in.relay()), nil)
 	p.Await("Accept", 1)
-	const many = 8000
+	const many = 20_000
 	for b.Loop() {
 		b.StopTimer()
 		var requests [many]*http.Request
@@ -90,7 +90,7 @@ func BenchmarkInboxLoad(b *testing.B) {
 		var next atomic.Int64
 		var wg sync.WaitGroup
 		begin := time.Now()
-		for range 128 {
+		for range 512 {
 			wg.Go(func() {
 				for i := next.Add(1) - 1; i < many; i = next.Add(1) - 1 {
 					w := httptest.NewRecorder()

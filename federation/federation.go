@@ -4,6 +4,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"archipel/directory"
 	"archipel/federation/fetch"
+	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -42,7 +44,7 @@ type Service struct {
 	base, host string // "https://annuaire.example", "annuaire.example"
 	store      directory.Store
 	client     *fetch.Client
-	ring       keyring
+	keys       *keys
 	mux        *http.ServeMux
 	bodies     *bodies
 
@@ -52,9 +54,9 @@ type Service struct {
 	followers *followerSet
 	work      chan struct{} // something came in
 	limits    *limiters
-	rooms     guests
 	intake    intake   // makes what came in durable
 	came      *seenSet // what came in, as far as this process remembers
+	rooms     guests
 }
 
 // New opens the instance's identity, and makes its keys when it has none. On a public address that is a loopback one,
@@ -80,11 +82,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), store: o.Directory.Store(), client: client,
 		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(),
 	}
-	own, err := openKeys(ctx, s.store, relayKey)
-	if err != nil {
+	if s.keys, err = openKeys(ctx, s.store); err != nil {
 		return nil, fmt.Errorf("federation keys: %w", err)
 	}
-	s.ring.all = map[string]*keys{relayKey: own}
 	s.policy = &policyCache{store: s.store, log: o.Log}
 	if err := s.policy.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("federation policy: %w", err)
@@ -146,6 +146,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Service) relayID() string        { return s.base + "/ap/relay" }
 func (s *Service) sharedInbox() string    { return s.base + "/ap/inbox" }
 func (s *Service) followersID() string    { return s.relayID() + "/followers" }
+func (s *Service) mainKeyID() string      { return s.relayID() + "#main-key" }
+func (s *Service) assertionKeyID() string { return s.relayID() + "#ed25519-key" }
 
 func (s *Service) objectID(id directory.ID) string { return s.base + "/id/" + string(id) }
 
@@ -158,3 +160,29 @@ func (s *Service) entryOf(address string) (directory.ID, bool) {
 
 // ours reports whether an address belongs to this instance.
 func (s *Service) ours(address string) bool { return vocab.Host(address) == s.host }
+
+// sign is the instance's signature on requests to host: in the form that it took last, draft-cavage-12 first.
+func (s *Service) sign(host string, other bool) fetch.Sign {
+	signer := signature.Signer{KeyID: s.mainKeyID(), Key: s.keys.rsa}
+	modern := s.hosts.scheme(host) == schemeRFC9421
+	return func(r *http.Request, body []byte) error {
+		if modern != other {
+			return signer.RFC9421(r, body, s.Now())
+		}
+		return signer.Cavage(r, body, s.Now())
+	}
+}
+
+// knocking calls fn with a signature, and again with one of the other form when the host does not know us by the first.
+func (s *Service) knocking(ctx context.Context, host string, fn func(fetch.Sign) error) error {
+	err := fn(s.sign(host, false))
+	var status *fetch.StatusError
+	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
+		return err
+	}
+	if again := fn(s.sign(host, true)); again == nil {
+		s.hosts.otherScheme(ctx, host)
+		return nil
+	}
+	return err
+}

@@ -85,7 +85,7 @@ func (q *intake) add(ctx context.Context, store directory.Store, now func() time
 const (
 	kindSeen  = "ap-seen"
 	seenKept  = 30 * 24 * time.Hour
-	seenChunk = 1000    // ids in one record
+	seenChunk = 1000    // ids in one record, unless more come at once
 	maxSeen   = 400_000 // ids in each of two halves of the memory; some 20 MB when both are full
 )
 

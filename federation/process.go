@@ -117,46 +117,53 @@ func (s *Service) processAll(ctx context.Context, done *seenLog) error {
 			})
 		}
 		wg.Wait()
-		for _, h := range heaps {
-			if err := directory.Held(ctx); err != nil {
-				return err // what is not taken off the list will be done after the start, or by another node
-			}
-			if err := s.takeOff(ctx, h, done); err != nil {
-				return err
-			}
+		if err := directory.Held(ctx); err != nil {
+			return err // what is not taken off the list will be done after the start, or by another node
+		}
+		if err := s.takeOff(ctx, heaps, done); err != nil {
+			return err
 		}
 	}
 }
 
-// takeOff notes what of a record is done, writes anew what is not, and erases the record: in this order, so that a crash
-// between two of them loses nothing.
-func (s *Service) takeOff(ctx context.Context, h heap, done *seenLog) error {
+// takeOff writes anew what is not done, notes what is, and erases the records: in this order, so that a crash between two
+// of them loses nothing.
+func (s *Service) takeOff(ctx context.Context, heaps []heap, done *seenLog) error {
 	var ids []seenID
-	left := 0
-	for i, it := range h.items {
-		if it.ready {
-			if id := seenFrom(it.Actor, it.ID); !done.has(id) {
-				ids = append(ids, id)
+	var empty []string
+	for _, h := range heaps {
+		if len(h.items) == 1 && !h.items[0].ready {
+			if it := h.items[0]; !it.waiting {
+				if err := s.rewrite(ctx, h.key, it); err != nil {
+					return err
+				}
 			}
 			continue
 		}
-		left++
-		if len(h.items) == 1 {
-			if it.waiting {
-				return nil
+		for i, it := range h.items {
+			if it.ready {
+				if id := seenFrom(it.Actor, it.ID); !done.has(id) {
+					ids = append(ids, id)
+				}
+				continue
 			}
-			return s.rewrite(ctx, h.key, it)
+			// A record of its own, behind its heap and before whatever came later.
+			err := put(ctx, s.store, kindInbox, fmt.Sprintf("%s/%04d", h.key, i), []received{it.received}, 0, time.Time{})
+			if err != nil && !isStale(err) {
+				return err
+			}
 		}
-		// A record of its own, behind its heap and before whatever came later.
-		err := put(ctx, s.store, kindInbox, fmt.Sprintf("%s/%04d", h.key, i), []received{it.received}, 0, time.Time{})
-		if err != nil && !isStale(err) {
-			return err
-		}
+		empty = append(empty, h.key)
 	}
 	if err := done.done(ctx, ids, s.Now()); err != nil {
 		return err
 	}
-	return s.store.DeleteRecord(ctx, kindInbox, h.key, 0)
+	for _, key := range empty {
+		if err := s.store.DeleteRecord(ctx, kindInbox, key, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rewrite puts one activity that is to be tried again in its own place.
