@@ -96,7 +96,7 @@ func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.
 		}
 	}
 	for _, r := range s.Relations.To(e.ID) {
-		if r.Rel == "partOf" {
+		if r.Rel == "partOf" || r.Rel == "organisedBy" {
 			add(r.Target)
 		}
 	}

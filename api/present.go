@@ -295,7 +295,7 @@ func (p presenter) event(e *directory.Entry) *frontend.EventView {
 }
 
 // reversed names a relation as the other side has it.
-var reversed = map[string]string{"organises": "organisedBy", "hosts": "hostedBy", "memberOf": "members", "partOf": "parts", "sameAs": "sameAs"}
+var reversed = map[string]string{"organises": "organisedBy", "organisedBy": "organises", "hosts": "hostedBy", "memberOf": "members", "partOf": "parts", "sameAs": "sameAs"}
 
 // related lists the public entries that e is tied to, from either side.
 func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.RelatedGroup, error) {

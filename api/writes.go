@@ -285,7 +285,7 @@ func (s *Server) check(c *fiber.Ctx, was, e *directory.Entry) error {
 			problems = append(problems, invalidParam(field, directory.CodeUnknown, string(r.Target))...)
 		case err != nil:
 			return err
-		case (r.Rel == "organises" || r.Rel == "hosts") && account.May(account.From(c), account.EntryEdit, &target) != nil:
+		case (r.Rel == "organises" || r.Rel == "organisedBy" || r.Rel == "hosts") && account.May(account.From(c), account.EntryEdit, &target) != nil:
 			// It would show on the page of somebody else's entry.
 			problems = append(problems, directory.Problem{Field: field, Code: directory.CodeNotHere})
 		}

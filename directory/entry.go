@@ -230,7 +230,7 @@ type Private struct {
 // The words that open fields of an entry accept.
 var (
 	LinkRels          = []string{"website", "related", "registration", "shop", "donate", "newsletter", "video", "forum", "source", "mastodon", "mobilizon", "facebook", "instagram", "twitter", "linkedin", "youtube", "openstreetmap", "wikidata", "ical"}
-	RelationRels      = []string{"organises", "hosts", "memberOf", "partOf", "sameAs"}
+	RelationRels      = []string{"organises", "organisedBy", "hosts", "memberOf", "partOf", "sameAs"}
 	AccessibilityKeys = []string{"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"}
 	IdentifierKeys    = []string{"siret", "siren", "rna", "osm", "wikidata", "uic"}
 )
