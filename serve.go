@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"archipel/api"
+	"archipel/api/signed"
 	"archipel/directory"
 	"archipel/directory/demo"
 	"archipel/directory/duplicates"
@@ -145,7 +146,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
+	asking := openFreshness(d, accounts, signed.New(store), waiting, site.get, log)
 	server, err := api.New(api.Options{
+		Freshness: asking,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
@@ -157,6 +160,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 
 	d.Follow(server.Decisions("http://" + reachable(ln.Addr())))
+	d.Follow(directory.Merges{Directory: d})
 
 	running, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -167,6 +171,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
 	wg.Go(func() { mailer.Run(running) })
+	wg.Go(func() { asking.Run(running) })
 	wg.Go(func() {
 		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
 			log.Error("a deleted account is not erased yet", "err", err)

@@ -92,7 +92,7 @@ func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.
 	}
 	for _, r := range e.Relations {
 		if r.Rel == "organises" || r.Rel == "hosts" {
-			add(r.Target)
+			add(s.Relations.Resolve(r.Target))
 		}
 	}
 	for _, r := range s.Relations.To(e.ID) {

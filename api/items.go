@@ -160,6 +160,11 @@ func (s *Server) item(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if merged, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Params("id"))); err == nil {
+		if _, moved, err := s.moved(c, &merged, func(into *directory.Entry) string { return s.itemURL(c, into) }); moved || err != nil {
+			return err
+		}
+	}
 	e, err := s.readable(c, directory.ID(c.Params("id")))
 	if err != nil {
 		return err
@@ -191,6 +196,19 @@ func (s *Server) item(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, typeGeoJSON)
 	return c.Send(b)
+}
+
+// itemURL is the address of an entry in the collection that was asked, or in that of all kinds when it is not of that one.
+func (s *Server) itemURL(c *fiber.Ctx, e *directory.Entry) string {
+	collection := c.Params("collection")
+	if kind, err := collectionKind(collection); err != nil || kind != "" && kind != e.Kind {
+		collection = collections[0].id
+	}
+	address := s.base(c) + "/api/collections/" + collection + "/items/" + string(e.ID)
+	if q := c.Request().URI().QueryString(); len(q) > 0 {
+		address += "?" + string(q)
+	}
+	return address
 }
 
 // entryTag is the strong ETag of an entry's representations.

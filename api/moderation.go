@@ -32,6 +32,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Post("/moderate/entries/:id", door, s.decide)
 	s.app.Post("/moderate/proposals/:id", door, s.decideProposal)
 	s.versionsRoutes()
+	s.mergeRoutes()
 	s.reportRoutes()
 	s.adminRoutes()
 }
@@ -119,7 +120,7 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, m
 			if e.Status != directory.Pending || account.May(actor, account.ModerateDecide, e) != nil {
 				continue
 			}
-			item, err := s.waitingItem(ctx, s.presenter(lang), e, names)
+			item, err := s.waitingItem(ctx, actor, s.presenter(lang), e, names)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -156,7 +157,7 @@ func asking(i frontend.QueueItem) int {
 }
 
 // waitingItem tells of an entry that waits.
-func (s *Server) waitingItem(ctx context.Context, show presenter, e *directory.Entry, names map[string]string) (frontend.QueueItem, error) {
+func (s *Server) waitingItem(ctx context.Context, actor *account.Actor, show presenter, e *directory.Entry, names map[string]string) (frontend.QueueItem, error) {
 	changes, err := s.Directory.History(ctx, e.ID, 0, historyRead)
 	if err != nil {
 		return frontend.QueueItem{}, err
@@ -187,7 +188,7 @@ func (s *Server) waitingItem(ctx context.Context, show presenter, e *directory.E
 	}
 	item.Fields = shownFields(st.base, e)
 	if st.base == nil {
-		if item.Same, err = s.alike(ctx, e); err != nil {
+		if item.Same, err = s.alike(ctx, actor, e); err != nil {
 			return item, err
 		}
 	}
@@ -245,7 +246,7 @@ func checkedText(typed, field string, must bool, most int) (string, *directory.P
 }
 
 // alike are the public entries that may be the same as one that waits.
-func (s *Server) alike(ctx context.Context, e *directory.Entry) (out []frontend.QueueSame, err error) {
+func (s *Server) alike(ctx context.Context, actor *account.Actor, e *directory.Entry) (out []frontend.QueueSame, err error) {
 	if s.Duplicates == nil {
 		return nil, nil
 	}
@@ -258,6 +259,9 @@ func (s *Server) alike(ctx context.Context, e *directory.Entry) (out []frontend.
 			continue
 		}
 		same := frontend.QueueSame{Name: other.Name, Town: other.Town(), URL: frontend.EntryURL(other.Slug)}
+		if other.Origin == "" && account.May(actor, account.ModerateDecide, &other) == nil {
+			same.MergeURL = frontend.MergeURL(string(other.ID), string(e.ID))
+		}
 		for _, r := range candidate.Reasons {
 			same.Reasons = append(same.Reasons, string(r))
 		}

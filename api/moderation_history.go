@@ -109,6 +109,24 @@ func (s *Server) showVersions(c *fiber.Ctx, wrong, note string) error {
 		v.MayRevert = false // after having compared
 	}
 	v.Compared = from > 0 && to > 0
+	if account.May(account.From(c), account.ModerateDecide, &e) == nil && e.Origin == "" {
+		switch {
+		case e.Public():
+			v.MergeURL = frontend.MergeURL(string(e.ID), "")
+		case e.Status == directory.Removed && e.MergedInto != "":
+			if into, err := s.lives(ctx, e.ID); err == nil {
+				v.IntoName, v.IntoURL = into.Name, frontend.VersionsURL(into.Slug)
+				v.MayUnmerge = account.May(account.From(c), account.ModerateDecide, &into) == nil
+			}
+		}
+	}
+	if id := directory.ID(c.Query("merged")); id != "" && wrong == "" && s.Relations.Resolve(id) == e.ID {
+		if part, err := s.Directory.Entry(ctx, id); err == nil && account.May(account.From(c), account.ModerateDecide, &part) == nil {
+			v.Done, v.PartURL = l.Text("merge.done", "Name", part.Name), frontend.VersionsURL(part.Slug)
+		}
+	} else if c.Query("unmerged") == "1" && wrong == "" && e.Status != directory.Removed {
+		v.Done = l.Text("merge.undone", "Name", e.Name)
+	}
 	if done, _ := seqParam(c, "done"); done > 0 && wrong == "" {
 		v.Done = l.Text("versions.done", "N", strconv.FormatInt(int64(done), 10))
 	}

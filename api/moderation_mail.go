@@ -71,6 +71,8 @@ func decisionOf(ch *directory.Change, before *directory.Entry, st story) string 
 	switch {
 	case isQuestion(ch, before, st.author):
 		return "ask"
+	case ch.Entry.MergedInto != "":
+		return "merge"
 	case ch.Entry.Status == directory.Removed, ch.Op == directory.OpRevert && ch.Entry.Public():
 		return "refuse"
 	case ch.Entry.Public():
@@ -93,6 +95,12 @@ func (f *Decisions) tell(ctx context.Context, ch *directory.Change, before *dire
 		return nil // nobody to write to
 	}
 	switch {
+	case decision == "merge":
+		into, err := f.d.Entry(ctx, ch.Entry.MergedInto)
+		if err != nil {
+			return err
+		}
+		m.Link, m.Params["Into"] = f.base+frontend.EntryURL(into.Slug), into.Name
 	case decision == "approve" || ch.Entry.Public():
 		m.Link = f.base + frontend.EntryURL(ch.Entry.Slug)
 	case m.Account != "" && decision == "ask":

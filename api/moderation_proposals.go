@@ -32,7 +32,7 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 		for i := range page {
 			p := &page[i]
 			after = string(p.ID)
-			e, err := s.Directory.Entry(ctx, p.Of)
+			e, err := s.lives(ctx, p.Of)
 			if errors.Is(err, directory.ErrNotFound) {
 				continue
 			}
@@ -156,7 +156,7 @@ func (s *Server) decideProposal(c *fiber.Ctx) error {
 	if err := json.Unmarshal(rec.Value, &p); err != nil {
 		return fmt.Errorf("proposal %s: %w: %w", rec.Key, directory.ErrCorrupt, err)
 	}
-	e, err := s.Directory.Entry(ctx, p.Of)
+	e, err := s.lives(ctx, p.Of)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 				"responses": ok("Entries.", typeGeoJSON, "featureCollection", m{"400": problem, "404": problem})},
 				"post": createOperation(problem)},
 			"/collections/{collectionId}/items/{featureId}": m{"parameters": []m{collectionID, param("featureId", "path", "UUID of the entry.", m{"type": "string", "format": "uuid"}, nil)},
-				"get":    m{"operationId": "getFeature", "responses": ok("One entry, with its ETag.", typeGeoJSON, "feature", m{"404": problem, "410": problem})},
+				"get":    m{"operationId": "getFeature", "responses": ok("One entry, with its ETag.", typeGeoJSON, "feature", m{"301": m{"description": "The entry was merged into another one: Location is its address."}, "404": problem, "410": problem})},
 				"put":    writeOperation("replaceFeature", "Replace an entry; what is left out is emptied. Properties marked readOnly are decided by the server and left aside.", typeGeoJSON, problem),
 				"patch":  writeOperation("updateFeature", "Change some properties (JSON Merge Patch, RFC 7396): null takes one away.", "application/merge-patch+json", problem),
 				"delete": writeOperation("deleteFeature", "Take an entry away. Its address answers 410 from then on.", "", problem)},

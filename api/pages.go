@@ -276,10 +276,8 @@ func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirec
 		return e, false, err
 	}
 	if e.Status == directory.Removed {
-		if e.MergedInto != "" {
-			if into, err := s.Directory.Entry(c.UserContext(), e.MergedInto); err == nil && into.Public() {
-				return into, true, c.Redirect("/e/"+url.PathEscape(into.Slug)+suffix, http.StatusMovedPermanently)
-			}
+		if into, moved, err := s.moved(c, &e, func(into *directory.Entry) string { return "/e/" + url.PathEscape(into.Slug) + suffix }); moved || err != nil {
+			return into, true, err
 		}
 		return e, false, goneError{}
 	}
@@ -337,6 +335,11 @@ func back(c *fiber.Ctx) string {
 
 // byID leads from an entry's immutable id to its page.
 func (s *Server) byID(c *fiber.Ctx) error {
+	if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Params("id"))); err == nil {
+		if _, moved, err := s.moved(c, &e, func(into *directory.Entry) string { return frontend.EntryURL(into.Slug) }); moved || err != nil {
+			return err
+		}
+	}
 	e, err := s.public(c, directory.ID(c.Params("id")))
 	if err != nil {
 		return err

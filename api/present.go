@@ -301,7 +301,9 @@ var reversed = map[string]string{"organises": "organisedBy", "organisedBy": "org
 func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.RelatedGroup, error) {
 	targets := map[string][]directory.ID{}
 	for _, r := range e.Relations {
-		targets[r.Rel] = append(targets[r.Rel], r.Target)
+		if id := p.s.Relations.Resolve(r.Target); id != e.ID && !slices.Contains(targets[r.Rel], id) {
+			targets[r.Rel] = append(targets[r.Rel], id)
+		}
 	}
 	for _, r := range p.s.Relations.To(e.ID) {
 		rel := reversed[r.Rel]

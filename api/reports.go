@@ -169,7 +169,7 @@ func (s *Server) decideReport(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.Directory.Entry(ctx, directory.ID(c.Params("of")))
+	e, err := s.lives(ctx, directory.ID(c.Params("of")))
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (s *Server) decideReport(c *fiber.Ctx) error {
 
 // finishReport does what a decision asks for; all of it may be done again.
 func (s *Server) finishReport(ctx context.Context, r *Report) error {
-	e, err := s.Directory.Entry(ctx, r.Of)
+	e, err := s.lives(ctx, r.Of)
 	if err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func (s *Server) reportItems(ctx context.Context, actor *account.Actor, show pre
 				}
 				continue
 			}
-			e, err := s.Directory.Entry(ctx, r.Of)
+			e, err := s.lives(ctx, r.Of)
 			if errors.Is(err, directory.ErrNotFound) {
 				continue
 			}

@@ -177,7 +177,10 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			refused = d.nameAddress(&e, was, slugs)
 		}
 		if refused == nil {
-			refused = d.checkSource(&e, sources)
+			refused = d.checkSource(&e, sources, w)
+		}
+		if refused == nil {
+			refused = d.checkMerged(&e, was, current)
 		}
 		if refused == nil && op != OpRedact {
 			refused = d.keepHandle(ctx, &e, was, handles)
@@ -341,9 +344,9 @@ func (d *Directory) nameAddress(e, was *Entry, taken map[string]ID) error {
 }
 
 // checkSource refuses a second entry of ours for one record of a source, which two imports at once would make.
-func (d *Directory) checkSource(e *Entry, taken map[string]ID) error {
+func (d *Directory) checkSource(e *Entry, taken map[string]ID, w *Write) error {
 	key := e.Source.Key()
-	if key == "" || e.Origin != "" || e.Status == Removed {
+	if key == "" || e.Origin != "" || e.Status == Removed || isMerge(w.Batch) {
 		return nil
 	}
 	holder, ok := taken[key]
@@ -355,6 +358,27 @@ func (d *Directory) checkSource(e *Entry, taken map[string]ID) error {
 	}
 	if ok && holder != e.ID {
 		return Invalid{{Field: "source.externalId", Code: CodeTaken, Params: map[string]any{"value": e.Source.ExternalID}}}
+	}
+	return nil
+}
+
+// checkMerged keeps what names another entry as the one in which it lives on from leading nowhere, or in a circle: only a
+// removed entry does, and when it begins to, the other one stands.
+func (d *Directory) checkMerged(e, was *Entry, chunk map[ID]*Entry) error {
+	if e.Status != Removed {
+		e.MergedInto = ""
+	}
+	if e.MergedInto == "" || e.Origin != "" || was != nil && was.MergedInto == e.MergedInto {
+		return nil
+	}
+	status := Removed
+	if into, ok := chunk[e.MergedInto]; ok {
+		status = into.Status
+	} else if r, ok := d.reg.find(e.MergedInto); ok {
+		status = r.status
+	}
+	if status == Removed || e.MergedInto == e.ID {
+		return Invalid{{Field: "mergedInto", Code: CodeUnknown, Params: map[string]any{"value": string(e.MergedInto)}}}
 	}
 	return nil
 }

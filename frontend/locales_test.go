@@ -44,6 +44,7 @@ var families = map[string][]string{
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
 	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report"}, "queue_type": {"new", "changed", "correction", "report"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
+	"merge":      nil, // some are said by the server
 	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }
 

@@ -60,6 +60,7 @@ type QueueQuestion struct {
 type QueueSame struct {
 	Name, Town, URL string
 	Reasons         []string // codes of the locale's [queue_same]
+	MergeURL        string   // where the two become one; empty where they cannot
 }
 
 // fresh reports whether there is nothing to compare with.

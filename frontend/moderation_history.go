@@ -16,7 +16,12 @@ type VersionsView struct {
 	Compared   bool   // Fields says how they differ
 	Erased     bool   // one of them was erased
 	Fields     []FieldChange
-	MayRevert  bool // to From
+	MayRevert  bool   // to From
+	MergeURL   string // where it becomes one with another entry; empty where it cannot
+	MayUnmerge bool
+	IntoName   string // the entry in which it lives on since it was merged; empty: it was not
+	IntoURL    string
+	PartURL    string // the versions of what was just merged into it
 	Note       string
 	Done       string // what was just done, in words
 	Wrong      string // why nothing was done, in words

@@ -405,17 +405,19 @@ func (im *importer) next(ctx context.Context, rec *record, standing map[*record]
 			im.refuse(rec, &refused{"origin", CodeForeign, current.Origin, "the entry belongs to another instance"})
 			return e, false, nil
 		}
+		if current.Status == directory.Removed && current.MergedInto != "" {
+			// The record lives on in another entry, which may be that of another source: neither is made again from it.
+			rec.warn("status", CodeMergedHere, string(current.MergedInto), "somebody merged the entry into")
+			im.count(rec, directory.Unchanged, current)
+			return e, false, nil
+		}
 		if current.Status == directory.Removed {
 			last, err := im.d.History(ctx, current.ID, 0, 1)
 			if err != nil {
 				return e, false, err
 			}
 			if len(last) == 0 || !byMachine(&last[0]) {
-				text := "somebody removed the entry in this directory"
-				if current.MergedInto != "" {
-					text = "somebody merged the entry into " + string(current.MergedInto)
-				}
-				im.refuse(rec, &refused{"status", CodeRemovedHere, "", text})
+				im.refuse(rec, &refused{"status", CodeRemovedHere, "", "somebody removed the entry in this directory"})
 				return e, false, nil
 			}
 			revive = true // an import had been taken back

@@ -126,6 +126,47 @@ func TestRemovedHereStaysRemoved(t *testing.T) {
 	}
 }
 
+// What was merged is not made again by importing it again: the entry that took the record over follows the source, and one
+// that has a source of its own is left alone.
+func TestMergedStaysMerged(t *testing.T) {
+	ctx := context.Background()
+	d := newDirectory(t)
+	mustImport(t, d, row1("A", "un", "", "", "45", ""), ImportOptions{Source: "s"})
+	first := all(t, d)["A"]
+	merge := func(kept, other directory.Entry) {
+		t.Helper()
+		if _, err := d.Merge(ctx, directory.Merge{Author: "account:mod", Kept: kept.ID, Other: other.ID, KeptVersion: kept.Version, OtherVersion: other.Version}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ours, err := d.Put(ctx, "account:alice", directory.Entry{Kind: directory.Place, Name: "Chez A", Status: directory.Published})
+	if err != nil {
+		t.Fatal(err)
+	}
+	merge(ours, first)
+	r := mustImport(t, d, row1("A", "deux", "", "", "45", ""), ImportOptions{Source: "s"})
+	counts(t, r, 0, 1, 0, 0)
+	if now := all(t, d); len(now) != 1 || now["A"].ID != ours.ID && now["Chez A"].ID != ours.ID {
+		t.Fatalf("the entry that took the record over does not follow its source: %+v", now)
+	}
+	// Another source has the same place under a key of its own.
+	mustImport(t, d, row1("A bis", "un", "", "", "45", ""), ImportOptions{Source: "other"})
+	var kept directory.Entry
+	for _, e := range all(t, d) {
+		if e.ID == ours.ID {
+			kept = e
+		}
+	}
+	merge(kept, all(t, d)["A bis"])
+	for _, id := range []directory.ID{first.ID, ours.ID} { // and when everything is read again
+		r = mustImport(t, d, row1("A bis", "trois", "", "", "45", ""), ImportOptions{Source: "other"})
+		counts(t, r, 0, 0, 1, 0)
+		if !has(r.Warnings, CodeMergedHere, "status") || len(all(t, d)) != 1 {
+			t.Errorf("%s: got %v and %v", id, r.Warnings, all(t, d))
+		}
+	}
+}
+
 // An export that comes back edited updates the entries that it came from, whoever made them.
 func TestExportEditedAndImportedBack(t *testing.T) {
 	ctx := context.Background()

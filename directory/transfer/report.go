@@ -32,6 +32,7 @@ const (
 	CodeDuplicate   = "duplicate"    // the file has this record already
 	CodeSyntax      = "syntax"       // broken JSON
 	CodeRemovedHere = "removed_here" // somebody removed the entry in this directory
+	CodeMergedHere  = "merged_here"  // somebody merged the entry into another one, which stays as it is
 	CodeForeign     = "foreign"      // the entry belongs to another instance
 	CodeConflict    = "conflict"     // somebody kept changing the entry meanwhile
 	CodeNoPosition  = "no_position"  // neither coordinates nor an address that was found
