@@ -67,7 +67,7 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if err != nil {
 		return http.StatusBadRequest, err.Error()
 	}
-	a, err := vocab.Read(doc)
+	a, err := vocab.Peek(doc)
 	if err != nil {
 		return http.StatusBadRequest, err.Error()
 	}

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -40,6 +41,26 @@ type together struct {
 	err   error
 }
 
+// value is the record of all items. Their bodies were parsed before and are taken as they are.
+func (b *together) value() ([]byte, error) {
+	out := make([]byte, 1, b.size+len(b.items)*50)
+	out[0] = '['
+	for i, it := range b.items {
+		body := it.Body
+		it.Body = nil
+		head, err := json.Marshal(it)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, bytes.TrimSuffix(head, []byte("null}"))...), body...)
+		out = append(out, '}')
+	}
+	return append(out, ']'), nil
+}
+
 // intake makes what came in durable. However many come at once, the store is asked for one write at a time.
 type intake struct {
 	writing sync.Mutex
@@ -76,7 +97,11 @@ func (q *intake) add(ctx context.Context, store directory.Store, now func() time
 	q.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 	defer cancel()
-	b.err = put(ctx, store, kindInbox, key, b.items, 0, time.Time{})
+	value, err := b.value()
+	if err == nil {
+		err = store.PutRecord(ctx, kindInbox, directory.Record{Key: key, Value: value})
+	}
+	b.err = err
 	close(b.done)
 	return b.err
 }

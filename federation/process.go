@@ -212,6 +212,9 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.ID != it.ID || a.Actor != it.Actor {
+		return fmt.Errorf("it can be read as one of %.200q, whose signature was not checked: %w", a.Actor, vocab.ErrForm)
+	}
 	if p := s.policy.get(); p.Blocked(vocab.Host(a.Actor)) {
 		return nil // blocked since it came
 	}

@@ -42,6 +42,32 @@ type Activity struct {
 // Object is the first object.
 func (a *Activity) Object() Ref { return a.Objects[0] }
 
+// Peek reads as much of an activity as tells from whom it is, without the library: it must have an id, a type, one actor and
+// an object. [Read] has the last word on what it means.
+func Peek(doc map[string]any) (*Activity, error) {
+	a := &Activity{ID: text(doc["id"]), Doc: doc}
+	for _, v := range list(doc["type"]) {
+		if a.Type = text(v); a.Type != "" {
+			break
+		}
+	}
+	if a.ID == "" || a.Type == "" {
+		return nil, fmt.Errorf("no id or no type: %w", ErrForm)
+	}
+	if actors := list(doc["actor"]); len(actors) == 1 {
+		a.Actor = one(actors[0]).ID
+	}
+	for _, v := range list(doc["object"]) {
+		if r := one(v); r.ID != "" || r.Doc != nil {
+			a.Objects = append(a.Objects, r)
+		}
+	}
+	if a.Actor == "" || len(a.Objects) == 0 {
+		return nil, fmt.Errorf("not one actor, or no object: %w", ErrForm)
+	}
+	return a, nil
+}
+
 // Read understands an activity: it must have an id, one actor, and an object. The types of the ActivityStreams vocabulary
 // are checked by the library; others are taken as they are named.
 func Read(doc map[string]any) (*Activity, error) {
@@ -219,14 +245,22 @@ func Host(address string) string {
 // activity has several.
 func plainHost(address string) (string, bool) {
 	rest, ok := strings.CutPrefix(address, "https://")
+	own := ":443"
 	if !ok {
-		return "", false
+		if rest, ok = strings.CutPrefix(address, "http://"); !ok {
+			return "", false
+		}
+		own = ":80"
 	}
 	end := strings.IndexByte(rest, '/')
 	if end < 1 || strings.Contains(rest[:end], "xn--") {
 		return "", false
 	}
-	host, path := rest[:end], rest[end:]
+	all, path := rest[:end], rest[end:]
+	host, port, ported := strings.Cut(all, ":")
+	if ported && (port == "" || port[0] == '0' || len(port) > 5 || strings.Trim(port, "0123456789") != "" || ":"+port == own) {
+		return "", false
+	}
 	before := byte('.')
 	for i := range len(host) {
 		c := host[i]
@@ -238,7 +272,7 @@ func plainHost(address string) (string, bool) {
 		}
 		before = c
 	}
-	if before == '.' || before == '-' || strings.Contains(host, "-.") || len(host) > 60 {
+	if host == "" || before == '.' || before == '-' || strings.Contains(host, "-.") || len(host) > 60 {
 		return "", false
 	}
 	for i := range len(path) {
@@ -247,7 +281,7 @@ func plainHost(address string) (string, bool) {
 			return "", false
 		}
 	}
-	return host, true
+	return all, true
 }
 
 func anyHost(address string) string {
