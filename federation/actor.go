@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"archipel/federation/signature"
+	"archipel/directory"
 	"archipel/federation/vocab"
 )
 
@@ -65,28 +65,19 @@ func (s *Service) actor(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.base+"/about", http.StatusSeeOther)
 		return
 	}
-	s.answer(w, http.StatusOK, typeActivity, s.actorDocument())
+	s.answer(w, http.StatusOK, typeActivity, s.relayDocument(s.self()))
 }
 
-func (s *Service) actorDocument() map[string]any {
+// relayDocument is the document of the instance actor, with the keys that it is given.
+func (s *Service) relayDocument(who identity) map[string]any {
 	site := s.Site()
-	id := s.relayID()
-	doc := map[string]any{
-		"@context": vocab.ActorTerms(), "id": id, "type": "Application",
-		"preferredUsername": "relay", "name": site.Name, "summary": paragraph(site.Summary), "url": s.base + "/about",
-		"inbox": id + "/inbox", "outbox": id + "/outbox", "followers": s.followersID(),
-		"endpoints":                 map[string]any{"sharedInbox": s.sharedInbox()},
+	doc := s.identityTerms(who)
+	for k, v := range map[string]any{
+		"type": "Application", "preferredUsername": "relay", "name": site.Name, "summary": paragraph(site.Summary), "url": s.base + "/about",
 		"manuallyApprovesFollowers": s.policy.get().Mode != ModeOpen, "discoverable": true, "indexable": true,
-		"publicKey": map[string]any{"id": s.mainKeyID(), "owner": id, "publicKeyPem": s.keys.rsaPEM},
-		"assertionMethod": []any{map[string]any{
-			"id": s.assertionKeyID(), "type": "Multikey", "controller": id, "publicKeyMultibase": signature.EncodeMultikey(edPublic(s.keys.ed)),
-		}},
-		// FEP-844e: what this server understands.
-		"implements": []any{map[string]any{"name": "RFC-9421: HTTP Message Signatures", "href": "https://datatracker.ietf.org/doc/html/rfc9421"}},
-		"attachment": []any{map[string]any{"type": "PropertyValue", "name": "Website", "value": `<a href="` + s.base + `" rel="me">` + s.base + `</a>`}},
-	}
-	for _, name := range emptyCollections {
-		doc[name] = id + "/" + name
+		"attachment": []any{website(s.base)},
+	} {
+		doc[k] = v
 	}
 	if site.Icon != "" {
 		doc["icon"] = map[string]any{"type": "Image", "mediaType": "image/png", "url": site.Icon}
@@ -94,9 +85,29 @@ func (s *Service) actorDocument() map[string]any {
 	return doc
 }
 
+// askedActor is the actor of ours that a request is about; when there is none, the request has its answer.
+func (s *Service) askedActor(w http.ResponseWriter, r *http.Request) (identity, bool) {
+	id := directory.ID(r.PathValue("actor"))
+	if id == "" {
+		return s.self(), true
+	}
+	who, ok, err := s.ourActor(r.Context(), s.actorID(id))
+	switch {
+	case err != nil:
+		s.fail(w, err)
+	case !ok:
+		refuse(w, http.StatusNotFound, "")
+	}
+	return who, ok && err == nil
+}
+
 func (s *Service) emptyCollection(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.askedActor(w, r)
+	if !ok {
+		return
+	}
 	s.answer(w, http.StatusOK, typeActivity, map[string]any{
-		"@context": vocab.Context, "id": s.base + r.URL.Path, "type": "OrderedCollection", "attributedTo": s.relayID(),
+		"@context": vocab.Context, "id": s.base + r.URL.Path, "type": "OrderedCollection", "attributedTo": who.id,
 		"totalItems": 0, "orderedItems": []any{},
 	})
 }

@@ -13,9 +13,11 @@ type bodies struct {
 }
 
 type bodyKey struct {
-	id      directory.ID
-	version directory.Seq
-	verb    string
+	id         directory.ID
+	version    directory.Seq
+	verb       string
+	actor      string // who says it
+	generation int    // of its keys
 }
 
 const maxBodies = 64
@@ -37,4 +39,11 @@ func (b *bodies) of(key bodyKey, make func() ([]byte, error)) ([]byte, error) {
 	}
 	b.kept[key] = body
 	return body, nil
+}
+
+// forget drops everything: the keys are others now.
+func (b *bodies) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.kept)
 }

@@ -46,13 +46,15 @@ func (p *peer) Consume(ctx context.Context, changes []directory.Change) error {
 		if c.Seq <= p.done {
 			continue
 		}
-		if latest[c.Entry.ID] == c.Seq && p.ahead[c.Entry.ID] < c.Seq {
-			if err := p.bring(ctx, c, before); err != nil {
-				if saved := p.save(ctx); saved != nil {
-					return errors.Join(err, saved)
-				}
-				return err
+		err := p.renewKeys(ctx, c.Seq)
+		if err == nil && latest[c.Entry.ID] == c.Seq && p.ahead[c.Entry.ID] < c.Seq {
+			err = p.bring(ctx, c, before)
+		}
+		if err != nil {
+			if saved := p.save(ctx); saved != nil {
+				return errors.Join(err, saved)
 			}
+			return err
 		}
 		if p.ahead[c.Entry.ID] <= c.Seq {
 			delete(p.ahead, c.Entry.ID)
@@ -79,50 +81,8 @@ func (p *peer) save(ctx context.Context) error {
 	return p.s.store.SaveCursor(ctx, p.Name(), p.done)
 }
 
-// bring tells the peer of the entry of a change, as it stands now.
-func (p *peer) bring(ctx context.Context, c *directory.Change, before directory.Seq) error {
-	if c.Entry.Origin != "" || c.Entry.Kind != directory.Event && c.Entry.Kind != directory.Initiative {
-		return nil
-	}
-	e, err := p.s.Directory.Entry(ctx, c.Entry.ID)
-	if err != nil {
-		return err
-	}
-	knew, err := p.s.wasPublic(ctx, e.ID, before)
-	if err != nil {
-		return err
-	}
-	verb := verbUpdate
-	switch now := publishes(&e); {
-	case !knew && !now:
-		return nil
-	case !knew:
-		verb = verbCreate
-	case !now:
-		verb = verbDelete
-	}
-	body, err := p.s.bodies.of(bodyKey{e.ID, e.Version, verb}, func() ([]byte, error) {
-		doc, err := p.s.tell(&e, verb)
-		if err != nil {
-			return nil, err
-		}
-		return encode(doc)
-	})
-	if err != nil {
-		p.s.Log.Error("federation: an entry cannot be told of", "entry", e.ID, "err", err)
-		return nil // it will not get better by waiting
-	}
-	if err := p.deliver(ctx, body); err != nil {
-		return err
-	}
-	if e.Version > c.Seq {
-		p.ahead[e.ID] = e.Version
-	}
-	return nil
-}
-
-// deliver posts to the peer's inbox. A failure that may pass is a *[directory.Later].
-func (p *peer) deliver(ctx context.Context, body []byte) error {
+// deliver posts to the peer's inbox what one of our actors says. A failure that may pass is a *[directory.Later].
+func (p *peer) deliver(ctx context.Context, who identity, body []byte) error {
 	s := p.s
 	if policy := s.policy.get(); policy.Blocked(p.host) {
 		return nil // its followers are about to be dropped
@@ -134,7 +94,7 @@ func (p *peer) deliver(ctx context.Context, body []byte) error {
 	if wait > 0 {
 		return &directory.Later{After: wait, Err: fmt.Errorf("%s is away", p.host)}
 	}
-	err = s.post(ctx, p.host, p.inbox, body, true)
+	err = s.post(ctx, who, p.host, p.inbox, body, true)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -163,8 +123,8 @@ func (p *peer) deliver(ctx context.Context, body []byte) error {
 	return &directory.Later{After: wait, Err: err}
 }
 
-// post sends an activity, two at a time to one host, in the form of signature that it takes.
-func (s *Service) post(ctx context.Context, host, inbox string, body []byte, toFollowers bool) error {
+// post sends an activity of one of our actors, two at a time to one host, in the form of signature that it takes.
+func (s *Service) post(ctx context.Context, who identity, host, inbox string, body []byte, toFollowers bool) error {
 	if p := s.policy.get(); p.Blocked(host) {
 		return fmt.Errorf("%s is blocked: %w", host, errStranger)
 	}
@@ -175,10 +135,10 @@ func (s *Service) post(ctx context.Context, host, inbox string, body []byte, toF
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return s.knocking(ctx, host, func(sign fetch.Sign) error {
+	return s.knockingBy(ctx, who, host, func(sign fetch.Sign) error {
 		return s.client.Post(ctx, inbox, typeActivity, body, func(r *http.Request, body []byte) error {
 			if toFollowers {
-				r.Header.Set("Collection-Synchronization", s.syncHeader(host))
+				r.Header.Set("Collection-Synchronization", s.syncHeader(who, host))
 			}
 			return sign(r, body)
 		})

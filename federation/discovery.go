@@ -1,10 +1,16 @@
 package federation
 
 import (
+	"context"
 	"crypto/ed25519"
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
+	"archipel/directory"
+	"archipel/federation/fetch"
+	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -26,6 +32,9 @@ func (s *Service) webfinger(w http.ResponseWriter, r *http.Request) {
 	if account, ok := strings.CutPrefix(resource, "acct:"); ok {
 		user, host, _ := strings.Cut(strings.TrimPrefix(account, "@"), "@")
 		known = strings.EqualFold(user, "relay") && vocab.Host("https://"+host) == s.host
+	}
+	if !known && s.fingerOrganisation(w, r, resource) {
+		return
 	}
 	if !known {
 		refuse(w, http.StatusNotFound, "resource: nobody of that name")
@@ -59,7 +68,7 @@ func (s *Service) nodeInfoLinks(w http.ResponseWriter, r *http.Request) {
 	}})
 }
 
-// nodeInfo is NodeInfo 2.1 (FEP-f1d5, FEP-0151). It has no accounts that others could follow.
+// nodeInfo is NodeInfo 2.1 (FEP-f1d5, FEP-0151). Its users are the organisations that can be followed.
 func (s *Service) nodeInfo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	site := s.Site()
@@ -68,7 +77,174 @@ func (s *Service) nodeInfo(w http.ResponseWriter, r *http.Request) {
 		"software":  map[string]any{"name": "archipel", "version": s.Version},
 		"protocols": []any{"activitypub"}, "services": map[string]any{"inbound": []any{}, "outbound": []any{"atom1.0"}},
 		"openRegistrations": false,
-		"usage":             map[string]any{"users": map[string]any{"total": 0}, "localPosts": s.Published.Len()},
+		"usage":             map[string]any{"users": map[string]any{"total": s.Published.Actors()}, "localPosts": s.Published.Len()},
 		"metadata":          map[string]any{"nodeName": site.Name, "nodeDescription": site.Summary},
 	})
+}
+
+const (
+	relSelf      = "self"
+	relSubscribe = "http://ostatus.org/schema/1.0/subscribe"
+	relProfile   = "http://webfinger.net/rel/profile-page"
+)
+
+// fingerOrganisation answers WebFinger for an organisation, by its handle, the address of its actor or that of its page, and
+// reports whether it was asked for one.
+func (s *Service) fingerOrganisation(w http.ResponseWriter, r *http.Request, resource string) bool {
+	var id directory.ID
+	var ok bool
+	if account, isAccount := strings.CutPrefix(resource, "acct:"); isAccount {
+		user, host, _ := strings.Cut(strings.TrimPrefix(account, "@"), "@")
+		if vocab.Host("https://"+host) != s.host {
+			return false
+		}
+		id, ok = s.Published.byHandle(user)
+	} else if slug, isPage := strings.CutPrefix(resource, s.base+"/e/"); isPage {
+		if slug, err := url.PathUnescape(slug); err == nil {
+			id, ok = s.Directory.BySlug(slug)
+		}
+	} else if id, ok = s.actorEntry(resource); !ok {
+		id, ok = s.entryOf(resource)
+	}
+	if !ok {
+		return false
+	}
+	e, err := s.Directory.Entry(r.Context(), id)
+	if err != nil {
+		s.fail(w, err)
+		return true
+	}
+	if e.Origin != "" || e.Fediverse == nil || !acts(&e) && s.target(&e) == "" {
+		return false
+	}
+	actor := s.actorID(id)
+	links := []any{map[string]any{"rel": relSelf, "type": typeActivity, "href": actor}}
+	aliases := []any{actor}
+	if e.Public() {
+		links = append(links, map[string]any{"rel": relProfile, "type": "text/html", "href": s.pageURL(&e)})
+		aliases = append(aliases, s.pageURL(&e))
+	}
+	s.answer(w, http.StatusOK, typeJRD, map[string]any{"subject": "acct:" + e.Fediverse.Handle + "@" + s.host, "aliases": aliases, "links": links})
+	return true
+}
+
+// ErrHandle is the error of a handle that is none.
+var ErrHandle = errors.New("this is no address of the fediverse")
+
+// parseHandle reads "@somebody@server" and returns both parts, the server as domains are compared.
+func parseHandle(typed string) (user, host string, err error) {
+	typed = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(typed), "acct:"), "@")
+	user, host, ok := strings.Cut(typed, "@")
+	if !ok || user == "" || len(user) > 64 || len(typed) > 300 || strings.ContainsFunc(user, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	}) {
+		return "", "", ErrHandle
+	}
+	if host, err = Domain(host); err != nil || !strings.ContainsAny(host, ".:") {
+		return "", "", ErrHandle
+	}
+	return user, host, nil
+}
+
+// finger asks the server of a handle for one of its links: the address, or the template.
+func (s *Service) finger(ctx context.Context, typed, rel string) (string, error) {
+	user, host, err := parseHandle(typed)
+	if err != nil {
+		return "", err
+	}
+	if p := s.policy.get(); p.Blocked(host) {
+		return "", errStranger
+	}
+	scheme, _, _ := strings.Cut(s.base, "://") // https, but among instances on one machine
+	a, err := s.client.Get(ctx, scheme+"://"+host+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+user+"@"+host), fetch.JRD, nil)
+	if err != nil {
+		return "", err
+	}
+	doc, err := fetch.Object(a.Body)
+	if err != nil {
+		return "", err
+	}
+	links, _ := doc["links"].([]any)
+	for _, item := range links {
+		link, _ := item.(map[string]any)
+		if vocab.Text(link, "rel") != rel {
+			continue
+		}
+		if rel == relSubscribe {
+			return vocab.Text(link, "template"), nil
+		}
+		if fetch.IsActivity(vocab.Text(link, "type")) {
+			return vocab.Text(link, "href"), nil
+		}
+	}
+	return "", errStranger
+}
+
+// ErrNoSubscribe is the error of a server that does not say where its people follow somebody.
+var ErrNoSubscribe = errors.New("this server does not say where to follow somebody from it")
+
+// Subscribe returns the page on somebody's own server where they follow one of our actors. typed is their handle there. The
+// page is on that very server, whatever it says.
+func (s *Service) Subscribe(ctx context.Context, typed, ours string) (string, error) {
+	_, host, err := parseHandle(typed)
+	if err != nil {
+		return "", err
+	}
+	template, err := s.finger(ctx, typed, relSubscribe)
+	if err != nil && !errors.Is(err, errStranger) {
+		return "", err
+	}
+	if !strings.Contains(template, "{uri}") {
+		return "", ErrNoSubscribe
+	}
+	to, err := url.Parse(strings.ReplaceAll(template, "{uri}", url.QueryEscape(ours)))
+	scheme, _, _ := strings.Cut(s.base, "://")
+	if err != nil || to.Scheme != scheme && to.Scheme != "https" || to.User != nil || to.Opaque != "" || !sameSite(vocab.Host(to.String()), host) {
+		return "", ErrNoSubscribe
+	}
+	return to.String(), nil
+}
+
+// sameSite reports whether a page is on the server that was typed, or on a name of the same domain below it: people of
+// "example.org" may have their server at "social.example.org".
+func sameSite(page, typed string) bool {
+	return page != "" && (page == typed || strings.HasSuffix(page, "."+typed))
+}
+
+// allowed lets a request for what organisations and people post pass: always, or, where the operator has asked for that, when
+// a server signed it that is not blocked. If not, the request has its answer.
+func (s *Service) allowed(w http.ResponseWriter, r *http.Request) bool {
+	if !s.Site().SignedFetch {
+		return true
+	}
+	w.Header().Set("Cache-Control", "private, no-store")
+	_, ok := s.signedBy(w, r)
+	return ok
+}
+
+// signedBy is the host whose key signed a request without a body; when there is none, the request has its answer.
+func (s *Service) signedBy(w http.ResponseWriter, r *http.Request) (host string, ok bool) {
+	sig, err := signature.Parse(s.message(r, nil), s.Now())
+	if err != nil {
+		refuse(w, http.StatusUnauthorized, err.Error())
+		return "", false
+	}
+	host = vocab.Host(sig.KeyID)
+	if p := s.policy.get(); host == "" || p.Blocked(host) {
+		refuse(w, http.StatusForbidden, "")
+		return "", false
+	}
+	if !s.limits.request(host) {
+		refuse(w, http.StatusTooManyRequests, "")
+		return "", false
+	}
+	key, err := s.actors.keyAlone(r.Context(), sig.KeyID)
+	if err == nil {
+		err = sig.Verify(key)
+	}
+	if err != nil {
+		refuse(w, http.StatusUnauthorized, err.Error())
+		return "", false
+	}
+	return host, true
 }

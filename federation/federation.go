@@ -4,7 +4,6 @@ package federation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 
 	"archipel/directory"
 	"archipel/federation/fetch"
-	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -35,6 +33,7 @@ type Site struct {
 	Name, Summary string
 	Lang          string // BCP 47
 	Icon          string // address of a PNG, or ""
+	SignedFetch   bool   // posts and organisations are shown to servers that sign their requests, and to no other
 }
 
 // Service is one instance's part in the fediverse. Create it with [New], serve it as an http.Handler and drive it with
@@ -44,7 +43,7 @@ type Service struct {
 	base, host string // "https://annuaire.example", "annuaire.example"
 	store      directory.Store
 	client     *fetch.Client
-	keys       *keys
+	ring       keyring
 	mux        *http.ServeMux
 	bodies     *bodies
 
@@ -57,6 +56,7 @@ type Service struct {
 	intake    intake   // makes what came in durable
 	came      *seenSet // what came in, as far as this process remembers
 	rooms     guests
+	authors   authors
 }
 
 // New opens the instance's identity, and makes its keys when it has none. On a public address that is a loopback one,
@@ -82,9 +82,11 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), store: o.Directory.Store(), client: client,
 		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(),
 	}
-	if s.keys, err = openKeys(ctx, s.store); err != nil {
+	own, err := openKeys(ctx, s.store, relayKey)
+	if err != nil {
 		return nil, fmt.Errorf("federation keys: %w", err)
 	}
+	s.ring.all = map[string]*keys{relayKey: own}
 	s.policy = &policyCache{store: s.store, log: o.Log}
 	if err := s.policy.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("federation policy: %w", err)
@@ -118,15 +120,20 @@ func (s *Service) routes() {
 	s.mux.HandleFunc("GET /.well-known/nodeinfo", s.nodeInfoLinks)
 	s.mux.HandleFunc("GET /nodeinfo/2.1", s.nodeInfo)
 	s.mux.HandleFunc("GET /ap/relay", s.actor)
-	s.mux.HandleFunc("GET /ap/relay/outbox", s.outbox)
-	s.mux.HandleFunc("GET /ap/relay/followers", s.followersCollection)
-	s.mux.HandleFunc("GET /ap/relay/followers/sync", s.followersSync)
-	for _, name := range emptyCollections {
-		s.mux.HandleFunc("GET /ap/relay/"+name, s.emptyCollection)
+	s.mux.HandleFunc("GET /ap/actors/{actor}", s.organisation)
+	for _, actor := range []string{"/ap/relay", "/ap/actors/{actor}"} {
+		s.mux.HandleFunc("GET "+actor+"/outbox", s.outbox)
+		s.mux.HandleFunc("GET "+actor+"/followers", s.followersCollection)
+		s.mux.HandleFunc("GET "+actor+"/followers/sync", s.followersSync)
+		s.mux.HandleFunc("POST "+actor+"/inbox", s.inbox)
+		for _, name := range emptyCollections {
+			s.mux.HandleFunc("GET "+actor+"/"+name, s.emptyCollection)
+		}
 	}
+	s.mux.HandleFunc("GET /ap/actors/{actor}/upcoming", s.upcoming)
 	s.mux.HandleFunc("POST /ap/inbox", s.inbox)
-	s.mux.HandleFunc("POST /ap/relay/inbox", s.inbox)
 	s.mux.HandleFunc("GET /ap/activities/{id}/{seq}", s.activity)
+	s.mux.HandleFunc("GET /ap/announces/{id}", s.announced)
 	s.mux.HandleFunc("GET /ap/objects/{id}/{what}", s.reactions)
 	s.mux.HandleFunc("GET /id/{id}", s.object)
 }
@@ -143,11 +150,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // The addresses of the instance actor and what belongs to it. They stand in other servers' databases: none may change.
-func (s *Service) relayID() string        { return s.base + "/ap/relay" }
-func (s *Service) sharedInbox() string    { return s.base + "/ap/inbox" }
-func (s *Service) followersID() string    { return s.relayID() + "/followers" }
-func (s *Service) mainKeyID() string      { return s.relayID() + "#main-key" }
-func (s *Service) assertionKeyID() string { return s.relayID() + "#ed25519-key" }
+func (s *Service) relayID() string     { return s.base + "/ap/relay" }
+func (s *Service) sharedInbox() string { return s.base + "/ap/inbox" }
+func (s *Service) followersID() string { return s.relayID() + "/followers" }
 
 func (s *Service) objectID(id directory.ID) string { return s.base + "/id/" + string(id) }
 
@@ -160,29 +165,3 @@ func (s *Service) entryOf(address string) (directory.ID, bool) {
 
 // ours reports whether an address belongs to this instance.
 func (s *Service) ours(address string) bool { return vocab.Host(address) == s.host }
-
-// sign is the instance's signature on requests to host: in the form that it took last, draft-cavage-12 first.
-func (s *Service) sign(host string, other bool) fetch.Sign {
-	signer := signature.Signer{KeyID: s.mainKeyID(), Key: s.keys.rsa}
-	modern := s.hosts.scheme(host) == schemeRFC9421
-	return func(r *http.Request, body []byte) error {
-		if modern != other {
-			return signer.RFC9421(r, body, s.Now())
-		}
-		return signer.Cavage(r, body, s.Now())
-	}
-}
-
-// knocking calls fn with a signature, and again with one of the other form when the host does not know us by the first.
-func (s *Service) knocking(ctx context.Context, host string, fn func(fetch.Sign) error) error {
-	err := fn(s.sign(host, false))
-	var status *fetch.StatusError
-	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
-		return err
-	}
-	if again := fn(s.sign(host, true)); again == nil {
-		s.hosts.otherScheme(ctx, host)
-		return nil
-	}
-	return err
-}

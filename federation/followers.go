@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"archipel/directory"
-	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
 const kindFollower = "ap-follower"
 
-// follower is somebody elsewhere who follows the instance actor.
+// follower is somebody elsewhere who follows one of our actors.
 type follower struct {
 	Actor   string        `json:"actor"`
 	Host    string        `json:"host"`
@@ -45,28 +44,69 @@ func (f *follower) to() string {
 type followerSet struct {
 	change sync.Mutex // held while the store and what is known here change together
 
-	mu  sync.RWMutex
-	all map[string]follower // by actor
+	mu     sync.RWMutex
+	all    map[string]follower        // by followerKey
+	behind map[string]map[string]bool // whom somebody follows, by the inbox where it is told
 }
 
-func (fs *followerSet) get(actor string) (follower, bool) {
+func (fs *followerSet) get(key string) (follower, bool) {
 	fs.mu.RLock()
 	defer fs.mu.RUnlock()
-	f, ok := fs.all[actor]
+	f, ok := fs.all[key]
 	return f, ok
 }
 
-// accepted lists those who are not waiting, of one host or ("") of all.
-func (fs *followerSet) accepted(host string) []follower {
+// accepted lists those who follow one of our actors and are not waiting, of one host or ("") of all.
+func (fs *followerSet) accepted(host, object string) []follower {
 	fs.mu.RLock()
 	defer fs.mu.RUnlock()
 	var list []follower
 	for _, f := range fs.all {
-		if !f.Waiting && !f.Refused && (host == "" || f.Host == host) {
+		if f.Object == object && !f.Waiting && !f.Refused && (host == "" || f.Host == host) {
 			list = append(list, f)
 		}
 	}
 	return list
+}
+
+// waiting is how many want to follow one of our actors and wait for the operator.
+func (fs *followerSet) waiting(object string) (n int) {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	for _, f := range fs.all {
+		if f.Object == object && f.Waiting {
+			n++
+		}
+	}
+	return n
+}
+
+// of lists what somebody follows.
+func (fs *followerSet) of(actor string) []follower {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	var list []follower
+	for _, f := range fs.all {
+		if f.Actor == actor {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// audience are the addresses of our actors that somebody behind an inbox follows. It is not to be changed.
+func (fs *followerSet) audience(inbox string) map[string]bool {
+	fs.mu.RLock()
+	defer fs.mu.RUnlock()
+	return fs.behind[inbox]
+}
+
+// followerKey is the key of the record of somebody who follows one of our actors.
+func (s *Service) followerKey(actor, object string) string {
+	if object == s.relayID() {
+		return hashKey(actor)
+	}
+	return hashKey(actor + "\n" + object)
 }
 
 // hashKey is the key of a record about an address, which may be longer than keys are.
@@ -85,7 +125,7 @@ func (s *Service) loadFollowers(ctx context.Context) error {
 		if err := json.Unmarshal(r.Value, &f); err != nil {
 			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
 		}
-		all[f.Actor] = f
+		all[s.followerKey(f.Actor, f.Object)] = f
 		return nil
 	})
 	if err != nil {
@@ -121,48 +161,51 @@ func (s *Service) putFollower(ctx context.Context, f follower) error {
 	s.followers.change.Lock()
 	defer s.followers.change.Unlock()
 	var before follower
-	rev, err := get(ctx, s.store, kindFollower, hashKey(f.Actor), &before)
+	key := s.followerKey(f.Actor, f.Object)
+	rev, err := get(ctx, s.store, kindFollower, key, &before)
 	if err != nil {
 		return err
 	}
 	if rev > 0 && !before.Waiting {
 		f.Since = before.Since
 	}
-	if err := put(ctx, s.store, kindFollower, hashKey(f.Actor), f, rev, time.Time{}); err != nil {
+	if err := put(ctx, s.store, kindFollower, key, f, rev, time.Time{}); err != nil {
 		return err
 	}
 	s.followers.mu.Lock()
-	s.followers.all[f.Actor] = f
+	s.followers.all[key] = f
 	s.followers.mu.Unlock()
 	return s.drivePeers(ctx)
 }
 
 // lookAgain reads a follower from the store: the operator may have said something about it in another process.
-func (s *Service) lookAgain(ctx context.Context, actor string) (f follower, known bool, err error) {
+func (s *Service) lookAgain(ctx context.Context, actor, object string) (f follower, known bool, err error) {
 	s.followers.change.Lock()
 	defer s.followers.change.Unlock()
-	rev, err := get(ctx, s.store, kindFollower, hashKey(actor), &f)
+	key := s.followerKey(actor, object)
+	rev, err := get(ctx, s.store, kindFollower, key, &f)
 	if err != nil || rev == 0 {
 		return f, false, err
 	}
-	if before, ok := s.followers.get(actor); ok && before == f {
+	if before, ok := s.followers.get(key); ok && before == f {
 		return f, true, nil
 	}
 	s.followers.mu.Lock()
-	s.followers.all[actor] = f
+	s.followers.all[key] = f
 	s.followers.mu.Unlock()
 	return f, true, s.drivePeers(ctx)
 }
 
-// dropFollower forgets a follower.
-func (s *Service) dropFollower(ctx context.Context, actor string) error {
+// dropFollower forgets a follower of one of our actors.
+func (s *Service) dropFollower(ctx context.Context, actor, object string) error {
+	key := s.followerKey(actor, object)
 	s.followers.change.Lock()
 	defer s.followers.change.Unlock()
-	if err := s.store.DeleteRecord(ctx, kindFollower, hashKey(actor), 0); err != nil {
+	if err := s.store.DeleteRecord(ctx, kindFollower, key, 0); err != nil {
 		return err
 	}
 	s.followers.mu.Lock()
-	delete(s.followers.all, actor)
+	delete(s.followers.all, key)
 	s.followers.mu.Unlock()
 	return s.drivePeers(ctx)
 }
@@ -170,62 +213,52 @@ func (s *Service) dropFollower(ctx context.Context, actor string) error {
 // dropFollowers forgets those that which picks.
 func (s *Service) dropFollowers(ctx context.Context, which func(*follower) bool, why string) {
 	s.followers.mu.RLock()
-	var gone []string
-	for actor, f := range s.followers.all {
+	var gone []follower
+	for _, f := range s.followers.all {
 		if which(&f) {
-			gone = append(gone, actor)
+			gone = append(gone, f)
 		}
 	}
 	s.followers.mu.RUnlock()
-	for _, actor := range gone {
-		if err := s.dropFollower(ctx, actor); err != nil {
-			s.Log.Warn("federation: cannot drop a follower", "actor", actor, "err", err)
+	for _, f := range gone {
+		if err := s.dropFollower(ctx, f.Actor, f.Object); err != nil {
+			s.Log.Warn("federation: cannot drop a follower", "actor", f.Actor, "err", err)
 			continue
 		}
-		s.Log.Info("federation: follower dropped", "actor", actor, "why", why)
+		s.Log.Info("federation: follower dropped", "actor", f.Actor, "of", f.Object, "why", why)
 	}
 }
 
 // followersCollection says how many follow; who they are is theirs to say.
 func (s *Service) followersCollection(w http.ResponseWriter, r *http.Request) {
+	who, ok := s.askedActor(w, r)
+	if !ok {
+		return
+	}
 	s.answer(w, http.StatusOK, typeActivity, map[string]any{
-		"@context": vocab.Context, "id": s.followersID(), "type": "OrderedCollection", "attributedTo": s.relayID(),
-		"totalItems": len(s.followers.accepted("")),
+		"@context": vocab.Context, "id": who.followersID(), "type": "OrderedCollection", "attributedTo": who.id,
+		"totalItems": len(s.followers.accepted("", who.id)),
 	})
 }
 
 // followersSync shows a server which of its people follow (FEP-8fcf), so that both can mend what they have lost.
 func (s *Service) followersSync(w http.ResponseWriter, r *http.Request) {
-	sig, err := signature.Parse(s.message(r, nil), s.Now())
-	if err != nil {
-		refuse(w, http.StatusUnauthorized, err.Error())
+	who, ok := s.askedActor(w, r)
+	if !ok {
 		return
 	}
-	host := vocab.Host(sig.KeyID)
-	if p := s.policy.get(); host == "" || p.Blocked(host) {
-		refuse(w, http.StatusForbidden, "")
-		return
-	}
-	if !s.limits.request(host) {
-		refuse(w, http.StatusTooManyRequests, "")
-		return
-	}
-	key, err := s.actors.keyAlone(r.Context(), sig.KeyID)
-	if err == nil {
-		err = sig.Verify(key)
-	}
-	if err != nil {
-		refuse(w, http.StatusUnauthorized, err.Error())
+	host, ok := s.signedBy(w, r)
+	if !ok {
 		return
 	}
 	items := []any{}
-	for _, f := range s.followers.accepted(host) {
+	for _, f := range s.followers.accepted(host, who.id) {
 		items = append(items, f.Actor)
 	}
 	slices.SortFunc(items, func(a, b any) int { return cmpString(a.(string), b.(string)) })
 	w.Header().Set("Cache-Control", "no-store")
 	s.answer(w, http.StatusOK, typeActivity, map[string]any{
-		"@context": vocab.Context, "id": s.followersID() + "/sync", "type": "OrderedCollection", "totalItems": len(items), "orderedItems": items,
+		"@context": vocab.Context, "id": who.followersID() + "/sync", "type": "OrderedCollection", "totalItems": len(items), "orderedItems": items,
 	})
 }
 
@@ -240,16 +273,17 @@ func cmpString(a, b string) int {
 }
 
 // syncHeader is the Collection-Synchronization header of a delivery to host (FEP-8fcf): the XOR of the SHA-256 of the
-// addresses of its followers.
-func (s *Service) syncHeader(host string) string {
+// addresses of those there who follow one of our actors.
+func (s *Service) syncHeader(who identity, host string) string {
 	var digest [sha256.Size]byte
-	for _, f := range s.followers.accepted(host) {
+	for _, f := range s.followers.accepted(host, who.id) {
 		sum := sha256.Sum256([]byte(f.Actor))
 		for i := range digest {
 			digest[i] ^= sum[i]
 		}
 	}
-	return fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, s.followersID(), s.followersID()+"/sync", hex.EncodeToString(digest[:]))
+	id := who.followersID()
+	return fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, id, id+"/sync", hex.EncodeToString(digest[:]))
 }
 
 // drivePeers makes a Follower of the log of each inbox that has followers, and stops those that have none. The caller holds
@@ -257,12 +291,19 @@ func (s *Service) syncHeader(host string) string {
 func (s *Service) drivePeers(ctx context.Context) error {
 	s.followers.mu.Lock()
 	defer s.followers.mu.Unlock()
-	wanted := map[string]follower{}
+	wanted, behind := map[string]follower{}, map[string]map[string]bool{}
 	for _, f := range s.followers.all {
+		if !f.Waiting && !f.Refused {
+			if behind[f.to()] == nil {
+				behind[f.to()] = map[string]bool{}
+			}
+			behind[f.to()][f.Object] = true
+		}
 		if before, ok := wanted[f.to()]; !f.Waiting && !f.Refused && (!ok || f.Since < before.Since) {
 			wanted[f.to()] = f
 		}
 	}
+	s.followers.behind = behind
 	driven := map[string]bool{}
 	for _, state := range s.Directory.Followers() {
 		if inbox, ok := peerInbox(state.Name); ok {

@@ -22,18 +22,19 @@ import (
 func (s *Service) pageURL(e *directory.Entry) string { return s.base + "/e/" + url.PathEscape(e.Slug) }
 
 // document is an entry as the fediverse sees it: an Event in the terms of FEP-8a8e and of Mobilizon, or an Article.
-func (s *Service) document(e *directory.Entry) (map[string]any, error) {
+func (s *Service) document(who identity, e *directory.Entry) (map[string]any, error) {
+	terms := s.takesPart(who, e)
 	lang := e.Lang
 	if lang == "" {
 		lang = s.Site().Lang
 	}
 	id := s.objectID(e.ID)
 	o := vocab.Object{
-		ID: id, Type: "Article", AttributedTo: s.relayID(), To: []string{vocab.Public}, Cc: []string{s.followersID()},
+		ID: id, Type: "Article", AttributedTo: who.id, To: []string{vocab.Public}, Cc: []string{who.followersID()},
 		Name: e.Name, Summary: e.Summary, URL: s.pageURL(e), Published: e.Created, Updated: e.Updated,
 		Tags: s.hashtags(e), Extra: map[string]any{
-			"uuid": string(e.ID), "actor": s.relayID(), "inLanguage": lang,
-			"commentsEnabled": true, "repliesModerationOption": "moderated", "draft": false,
+			"uuid": string(e.ID), "actor": who.id, "inLanguage": lang,
+			"commentsEnabled": terms.replies, "repliesModerationOption": "moderated", "draft": false,
 			"likes": s.base + "/ap/objects/" + string(e.ID) + "/likes", "shares": s.base + "/ap/objects/" + string(e.ID) + "/shares",
 		},
 	}
@@ -47,7 +48,10 @@ func (s *Service) document(e *directory.Entry) (map[string]any, error) {
 	line := func(string) string { return placeText(e) }
 	if e.Kind == directory.Event {
 		o.Type = "Event"
-		s.schedule(e, &o)
+		s.schedule(who, e, &o)
+		if terms.joins {
+			o.Extra["joinMode"], o.Extra["participantCount"] = "free", terms.participants
+		}
 		line = func(lang string) string {
 			return joinText(" - ", whenText(o.Start, e.Event.AllDay, o.Extra["status"] == "CANCELLED", lang), placeText(e))
 		}
@@ -69,7 +73,7 @@ func (s *Service) document(e *directory.Entry) (map[string]any, error) {
 }
 
 // schedule puts in when and where an event takes place. A recurring event is shown at its next date.
-func (s *Service) schedule(e *directory.Entry, o *vocab.Object) {
+func (s *Service) schedule(who identity, e *directory.Entry, o *vocab.Object) {
 	v := e.Event
 	span := directory.Span{Start: v.Start, End: v.End, State: v.State}
 	if v.RRule != "" || len(v.RDates) > 0 {
@@ -98,7 +102,7 @@ func (s *Service) schedule(e *directory.Entry, o *vocab.Object) {
 	}
 	for k, x := range map[string]any{
 		"eventStatus": state, "status": status, "ical:status": status, "timezone": loc.String(), "displayEndTime": knownEnd,
-		"organizers": []any{s.relayID()}, "category": "MEETING", "joinMode": "none",
+		"organizers": []any{who.id}, "category": "MEETING", "joinMode": "none",
 		"isOnline": v.AttendanceURL != "", "anonymousParticipationEnabled": false, "participantCount": 0,
 	} {
 		o.Extra[k] = x
@@ -210,6 +214,9 @@ const (
 	verbCreate = "Create"
 	verbUpdate = "Update"
 	verbDelete = "Delete"
+
+	verbAnnounce = "Announce" // of the instance, for what an organisation posts
+	verbMove     = "Move"     // of an organisation's actor
 )
 
 func (s *Service) activityID(id directory.ID, version directory.Seq) string {
@@ -218,25 +225,50 @@ func (s *Service) activityID(id directory.ID, version directory.Seq) string {
 
 // tell makes the activity that brings a server from not knowing (or knowing) an entry to what it is now. One version of an
 // entry has one activity id whatever the verb: a server that gets it twice, after a crash of ours, knows it by that.
-func (s *Service) tell(e *directory.Entry, verb string) (map[string]any, error) {
-	env := vocab.Envelope{
-		ID: s.activityID(e.ID, e.Version), Type: verb, Actor: s.relayID(), To: []string{vocab.Public}, Cc: []string{s.followersID()}, Published: e.Updated,
-	}
-	var err error
-	if verb == verbDelete {
-		env.Object = s.tombstone(e)
-	} else if env.Object, err = s.document(e); err != nil {
-		return nil, err
-	}
-	doc, err := vocab.Wrap(env)
+func (s *Service) tell(who identity, e *directory.Entry, verb string) (map[string]any, error) {
+	doc, err := s.telling(who, e, verb)
 	if err != nil {
 		return nil, err
 	}
-	return doc, signature.Prove(doc, s.assertionKeyID(), s.keys.ed, s.Now())
+	return doc, signature.Prove(doc, who.assertionKeyID(), who.keys.ed, s.Now())
 }
+
+func (s *Service) telling(who identity, e *directory.Entry, verb string) (doc map[string]any, err error) {
+	env := vocab.Envelope{
+		ID: s.activityID(e.ID, e.Version), Type: verb, Actor: who.id, To: []string{vocab.Public}, Cc: []string{who.followersID()}, Published: e.Updated,
+	}
+	actor := e.Kind == directory.Organisation
+	switch {
+	case verb == verbAnnounce:
+		env.ID, env.ObjectID, env.Published = s.announceID(e.ID), s.objectID(e.ID), e.Created
+		by, err := s.author(context.Background(), e, false)
+		if err != nil {
+			return nil, err
+		}
+		env.Cc = append(env.Cc, by.id)
+	case verb == verbMove:
+		env.ObjectID, env.Target = who.id, s.target(e)
+	case verb == verbDelete && actor:
+		env.ObjectID = who.id // Mastodon takes the deletion of an actor in this form only
+	case verb == verbDelete:
+		env.Object = s.tombstone(e)
+	case actor:
+		return s.updateActor(who, env.ID, s.profile(who, e), e.Updated)
+	default:
+		if env.Object, err = s.document(who, e); err != nil {
+			return nil, err
+		}
+	}
+	return vocab.Wrap(env)
+}
+
+func (s *Service) announceID(id directory.ID) string { return s.base + "/ap/announces/" + string(id) }
 
 // object answers for an entry's immutable address; pages for people are the web server's.
 func (s *Service) object(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r) {
+		return
+	}
 	e, err := s.Directory.Entry(r.Context(), directory.ID(r.PathValue("id")))
 	if err != nil {
 		s.fail(w, err)
@@ -244,12 +276,19 @@ func (s *Service) object(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case publishes(&e):
-		doc, err := s.document(&e)
+		who, err := s.author(r.Context(), &e, !s.unsettled(&e))
+		if err != nil {
+			s.fail(w, err)
+			return
+		}
+		doc, err := s.document(who, &e)
 		if err != nil {
 			s.fail(w, err)
 			return
 		}
 		s.answer(w, http.StatusOK, typeActivity, doc)
+	case acts(&e):
+		http.Redirect(w, r, s.actorID(e.ID), http.StatusSeeOther)
 	case e.Origin != "":
 		refuse(w, http.StatusNotFound, "")
 	default:
@@ -287,25 +326,58 @@ func (s *Service) wasPublic(ctx context.Context, id directory.ID, before directo
 
 // activity answers for the address of an activity about the version that stands.
 func (s *Service) activity(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r) {
+		return
+	}
 	e, err := s.Directory.Entry(r.Context(), directory.ID(r.PathValue("id")))
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	if r.PathValue("seq") != strconv.FormatInt(int64(e.Version), 10) || !publishes(&e) {
+	actor := acts(&e)
+	if r.PathValue("seq") != strconv.FormatInt(int64(e.Version), 10) || !publishes(&e) && !actor {
 		refuse(w, http.StatusNotFound, "only the latest version is kept")
 		return
 	}
-	verb := verbCreate
-	was, err := s.wasPublic(r.Context(), e.ID, e.Version)
+	verb := verbUpdate
+	var who identity
+	if actor {
+		who, err = s.identity(r.Context(), e.ID)
+	} else if who, err = s.author(r.Context(), &e, !s.unsettled(&e)); err == nil {
+		var was bool
+		if was, err = s.wasPublic(r.Context(), e.ID, e.Version); !was {
+			verb = verbCreate
+		}
+	}
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	if was {
-		verb = verbUpdate
+	s.show(w, who, &e, verb)
+}
+
+// announced answers for the address of the instance's Announce of what an organisation posted.
+func (s *Service) announced(w http.ResponseWriter, r *http.Request) {
+	if !s.allowed(w, r) {
+		return
 	}
-	doc, err := s.tell(&e, verb)
+	e, err := s.Directory.Entry(r.Context(), directory.ID(r.PathValue("id")))
+	var by identity
+	if err == nil {
+		by, err = s.author(r.Context(), &e, false)
+	}
+	switch {
+	case err != nil:
+		s.fail(w, err)
+	case !publishes(&e) || by.entry == "":
+		refuse(w, http.StatusNotFound, "")
+	default:
+		s.show(w, s.self(), &e, verbAnnounce)
+	}
+}
+
+func (s *Service) show(w http.ResponseWriter, who identity, e *directory.Entry, verb string) {
+	doc, err := s.tell(who, e, verb)
 	if err != nil {
 		s.fail(w, err)
 		return

@@ -13,6 +13,7 @@ import (
 // Follower is what the operator sees of somebody who follows.
 type Follower struct {
 	Actor   string    `json:"actor"`
+	Of      string    `json:"of"` // whom it follows
 	Since   time.Time `json:"since"`
 	Waiting bool      `json:"waiting,omitzero"` // for the operator's yes
 }
@@ -26,7 +27,7 @@ func Followers(ctx context.Context, store directory.Store) ([]Follower, error) {
 			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
 		}
 		if !f.Refused {
-			list = append(list, Follower{f.Actor, f.Time, f.Waiting})
+			list = append(list, Follower{f.Actor, f.Object, f.Time, f.Waiting})
 		}
 		return nil
 	})
@@ -61,23 +62,35 @@ func all[T any](ctx context.Context, store directory.Store, kind string) ([]T, e
 	return list, err
 }
 
-// Decide says yes or no to a follower: one who waits, or, with no, anybody. The running server tells the other side, within
-// seconds or when that answers again: the Follow is put before it once more.
+// Decide says yes or no to a follower: one who waits, or, with no, anybody; of the instance and of every organisation that it
+// follows. The running server tells the other side, within seconds or when that answers again: the Follow is put before it
+// once more.
 func Decide(ctx context.Context, store directory.Store, actor string, yes bool) error {
-	var f follower
-	rev, err := get(ctx, store, kindFollower, hashKey(actor), &f)
-	if err != nil {
-		return err
-	}
-	if rev == 0 || f.Refused || yes && !f.Waiting {
+	found := false
+	err := eachRecord(ctx, store, kindFollower, func(r directory.Record) error {
+		var f follower
+		if err := json.Unmarshal(r.Value, &f); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
+		}
+		if f.Actor != actor || f.Refused || yes && !f.Waiting {
+			return nil
+		}
+		found = true
+		return decide(ctx, store, r, f, yes)
+	})
+	if err == nil && !found {
 		return directory.Invalid{{Field: "actor", Code: directory.CodeUnknown, Params: map[string]any{"value": actor}}}
 	}
+	return err
+}
+
+func decide(ctx context.Context, store directory.Store, r directory.Record, f follower, yes bool) (err error) {
 	if f.Waiting, f.Refused = !yes, !yes; yes {
 		if f.Since, err = store.Head(ctx); err != nil {
 			return err
 		}
 	}
-	if err := put(ctx, store, kindFollower, hashKey(actor), f, rev, time.Time{}); err != nil {
+	if err := put(ctx, store, kindFollower, r.Key, f, r.Rev, time.Time{}); err != nil {
 		return err
 	}
 	body, err := encode(map[string]any{"@context": vocab.Context, "id": f.Follow, "type": "Follow", "actor": f.Actor, "object": f.Object})

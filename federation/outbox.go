@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,13 +17,21 @@ import (
 // outboxPage is how many activities a page of the outbox has.
 const outboxPage = 20
 
-// outbox shows what is published, newest first, as Creates: Gancio and Mobilizon walk it. Its pages begin after an entry,
-// so they do not shift while new ones come in.
+// outbox shows what an actor of ours posts, newest first, as Creates: Gancio and Mobilizon walk it. What an organisation posts
+// is in the instance's as an Announce. Its pages begin after an entry, so they do not shift while new ones come in.
 func (s *Service) outbox(w http.ResponseWriter, r *http.Request) {
-	id := s.relayID() + "/outbox"
+	who, ok := s.askedActor(w, r)
+	if !ok || !s.allowed(w, r) {
+		return
+	}
+	id := who.id + "/outbox"
+	total := s.Published.Len()
+	if who.entry != "" {
+		total = len(s.Published.postsOf(who.entry))
+	}
 	doc := map[string]any{
-		"@context": vocab.Terms(), "id": id, "type": "OrderedCollection", "attributedTo": s.relayID(),
-		"totalItems": s.Published.Len(), "first": id + "?page=true",
+		"@context": vocab.Terms(), "id": id, "type": "OrderedCollection", "attributedTo": who.id,
+		"totalItems": total, "first": id + "?page=true",
 	}
 	if !r.URL.Query().Has("page") {
 		s.answer(w, http.StatusOK, typeActivity, doc)
@@ -34,28 +43,13 @@ func (s *Service) outbox(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page, more := s.Published.page(after, outboxPage)
-	ids := make([]directory.ID, len(page))
-	for i, p := range page {
-		ids[i] = directory.ID(p.id.String())
+	if who.entry != "" {
+		page, more = pageOf(s.Published.postsOf(who.entry), after, outboxPage)
 	}
-	entries, err := s.Directory.Entries(r.Context(), ids)
+	items, err := s.outboxItems(r.Context(), who, page)
 	if err != nil {
 		s.fail(w, err)
 		return
-	}
-	items := []any{}
-	for i := range entries {
-		if !publishes(&entries[i]) {
-			continue // taken back since
-		}
-		a, err := s.tell(&entries[i], verbCreate)
-		if err != nil {
-			s.fail(w, err)
-			return
-		}
-		delete(a, "@context")
-		delete(a, "proof") // it holds for the activity with its own context
-		items = append(items, a)
 	}
 	doc["type"], doc["partOf"], doc["orderedItems"] = "OrderedCollectionPage", id, items
 	doc["id"] = id + "?page=true"
@@ -67,6 +61,44 @@ func (s *Service) outbox(w http.ResponseWriter, r *http.Request) {
 		doc["next"] = id + "?page=true&after=" + page[len(page)-1].String()
 	}
 	s.answer(w, http.StatusOK, typeActivity, doc)
+}
+
+// outboxItems are the activities of an actor about posts.
+func (s *Service) outboxItems(ctx context.Context, who identity, page []post) ([]any, error) {
+	ids := make([]directory.ID, len(page))
+	for i, p := range page {
+		ids[i] = directory.ID(p.id.String())
+	}
+	entries, err := s.Directory.Entries(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	items := []any{}
+	for i := range entries {
+		e := &entries[i]
+		if !publishes(e) {
+			continue // taken back since
+		}
+		by, err := s.author(ctx, e, !s.unsettled(e))
+		if err != nil {
+			return nil, err
+		}
+		verb := verbCreate
+		switch {
+		case by.id == who.id:
+		case who.entry == "":
+			verb = verbAnnounce
+		default:
+			continue // another one posted it
+		}
+		a, err := s.telling(who, e, verb)
+		if err != nil {
+			return nil, err
+		}
+		delete(a, "@context") // that of the page holds
+		items = append(items, a)
+	}
+	return items, nil
 }
 
 // String is a place in the outbox: when an entry was created, and its id.

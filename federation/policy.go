@@ -212,6 +212,11 @@ func (s *Service) watchPolicy(ctx context.Context) {
 			s.Log.Info("federation: the policy changed", "mode", p.Mode, "rules", len(p.Rules))
 			s.dropFollowers(ctx, func(f *follower) bool { return p.Blocked(f.Host) }, "blocked")
 		}
+		if n%2 == 1 {
+			if err := s.refreshKeys(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("federation: keys cannot be read", "err", err)
+			}
+		}
 		if changed || n%5 == 4 {
 			if err := s.loadFollowers(ctx); err != nil && ctx.Err() == nil {
 				s.Log.Warn("federation: followers cannot be read", "err", err)

@@ -227,10 +227,7 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Undo":
 		return s.undo(ctx, a)
 	case "Block":
-		if a.Object().ID == s.relayID() {
-			return s.dropFollower(ctx, a.Actor)
-		}
-		return nil
+		return s.dropFollower(ctx, a.Actor, a.Object().ID)
 	case "Create":
 		return s.reply(ctx, a)
 	case "Update":
@@ -242,9 +239,9 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Flag":
 		return s.flag(ctx, a)
 	case "Join":
-		return s.ignoreJoin(ctx, a)
+		return s.join(ctx, a)
 	case "Leave":
-		return nil // nobody takes part by way of us
+		return s.leave(ctx, a.Actor, a.Object())
 	}
 	s.Log.Info("federation: activity of no use here", "type", a.Type, "id", a.ID, "actor", a.Actor)
 	return nil
@@ -252,15 +249,16 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 
 // follow takes a follower and says so to it. The Follow stays on the list until its server has heard the answer.
 func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) error {
-	if a.Object().ID != s.relayID() {
+	who, ok, err := s.ourActor(ctx, a.Object().ID)
+	if err != nil || !ok {
 		s.Log.Info("federation: follows nobody here", "actor", a.Actor, "object", a.Object().ID)
-		return nil
+		return err
 	}
 	actor, err := s.actors.get(ctx, a.Actor)
 	if err != nil {
 		return err
 	}
-	f, known, err := s.lookAgain(ctx, a.Actor)
+	f, known, err := s.lookAgain(ctx, a.Actor, who.id)
 	if err != nil {
 		return err
 	}
@@ -272,32 +270,32 @@ func (s *Service) follow(ctx context.Context, a *vocab.Activity, again bool) err
 		p := s.policy.get()
 		waiting := p.Waits(host) && (!known || f.Waiting)
 		f = follower{
-			Actor: a.Actor, Host: host, Inbox: actor.inbox(), Shared: actor.sharedInbox(), Follow: a.ID, Object: s.relayID(),
+			Actor: a.Actor, Host: host, Inbox: actor.inbox(), Shared: actor.sharedInbox(), Follow: a.ID, Object: who.id,
 			Since: s.Directory.Head(), Waiting: waiting, Time: s.Now().UTC(),
 		}
 		if err := s.putFollower(ctx, f); err != nil {
 			return err
 		}
-		s.Log.Info("federation: new follower", "actor", f.Actor, "waiting", f.Waiting)
+		s.Log.Info("federation: new follower", "actor", f.Actor, "of", f.Object, "waiting", f.Waiting)
 	}
 	switch {
 	case f.Refused:
-		if err := s.reportTo(ctx, actor, "Reject", a); err != nil && temporary(err) {
+		if err := s.reportTo(ctx, who, actor, "Reject", a); err != nil && temporary(err) {
 			return err
 		}
-		return s.dropFollower(ctx, a.Actor)
+		return s.dropFollower(ctx, a.Actor, who.id)
 	case f.Waiting:
 		return nil
 	}
-	return s.reportTo(ctx, actor, "Accept", a)
+	return s.reportTo(ctx, who, actor, "Accept", a)
 }
 
 // reportTo answers an activity to who sent it. Of that it repeats what tells it apart: the rest of the foreign document
 // has its own context, whose terms may not be what ours mean.
-func (s *Service) reportTo(ctx context.Context, to *remoteActor, kind string, a *vocab.Activity) error {
+func (s *Service) reportTo(ctx context.Context, who identity, to *remoteActor, kind string, a *vocab.Activity) error {
 	answered := map[string]any{"id": a.ID, "type": a.Type, "actor": a.Actor, "object": a.Object().ID}
 	doc, err := vocab.Wrap(vocab.Envelope{
-		ID: s.relayID() + "#" + kind + "/" + hashKey(a.ID)[:32], Type: kind, Actor: s.relayID(), To: []string{a.Actor}, Object: answered,
+		ID: who.id + "#" + kind + "/" + hashKey(a.ID)[:32], Type: kind, Actor: who.id, To: []string{a.Actor}, Object: answered,
 	})
 	if err != nil {
 		return err
@@ -306,7 +304,7 @@ func (s *Service) reportTo(ctx context.Context, to *remoteActor, kind string, a 
 	if err != nil {
 		return err
 	}
-	return s.post(ctx, vocab.Host(to.ID), to.inbox(), body, false)
+	return s.post(ctx, who, vocab.Host(to.ID), to.inbox(), body, false)
 }
 
 // undo takes back what its own actor did: a Follow, a Like or an Announce.
@@ -315,9 +313,14 @@ func (s *Service) undo(ctx context.Context, a *vocab.Activity) error {
 	if o.Doc != nil && vocab.Text(o.Doc, "actor") != a.Actor {
 		return fmt.Errorf("%s undoes what %s did: %w", a.Actor, vocab.Text(o.Doc, "actor"), errStranger)
 	}
-	if f, known := s.followers.get(a.Actor); known && (f.Follow == o.ID || o.Type == "Follow" && vocab.Text(o.Doc, "object") == s.relayID()) {
-		s.Log.Info("federation: follower left", "actor", a.Actor)
-		return s.dropFollower(ctx, a.Actor)
+	for _, f := range s.followers.of(a.Actor) {
+		if f.Follow == o.ID || o.Type == "Follow" && vocab.Text(o.Doc, "object") == f.Object {
+			s.Log.Info("federation: follower left", "actor", a.Actor, "of", f.Object)
+			return s.dropFollower(ctx, a.Actor, f.Object)
+		}
+	}
+	if o.Type == "Join" {
+		return s.leave(ctx, a.Actor, vocab.Ref{ID: vocab.Text(o.Doc, "object")})
 	}
 	return s.unreact(ctx, a.Actor, o)
 }
@@ -327,17 +330,22 @@ func (s *Service) update(ctx context.Context, a *vocab.Activity) error {
 	if a.Object().ID != a.Actor {
 		return s.reply(ctx, a)
 	}
-	f, follows := s.followers.get(a.Actor)
+	follows := s.followers.of(a.Actor)
 	known, err := s.actors.known(ctx, a.Actor)
-	if err != nil || known == nil && !follows {
+	if err != nil || known == nil && len(follows) == 0 {
 		return err
 	}
 	actor, err := s.actors.fetch(ctx, a.Actor, false)
-	if err != nil || !follows {
+	if err != nil {
 		return err
 	}
-	f.Inbox, f.Shared = actor.inbox(), actor.sharedInbox()
-	return s.putFollower(ctx, f)
+	for _, f := range follows {
+		f.Inbox, f.Shared = actor.inbox(), actor.sharedInbox()
+		if err := s.putFollower(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // delete forgets an actor, or a reply of its.
@@ -345,27 +353,16 @@ func (s *Service) delete(ctx context.Context, a *vocab.Activity) error {
 	if a.Object().ID != a.Actor {
 		return s.deleteReply(ctx, a.Actor, a.Object().ID)
 	}
-	if err := s.dropFollower(ctx, a.Actor); err != nil {
+	for _, f := range s.followers.of(a.Actor) {
+		if err := s.dropFollower(ctx, a.Actor, f.Object); err != nil {
+			return err
+		}
+	}
+	if err := s.leaveAll(ctx, a.Actor); err != nil {
 		return err
 	}
 	if err := s.deleteRepliesOf(ctx, a.Actor); err != nil {
 		return err
 	}
 	return s.actors.forget(ctx, a.Actor)
-}
-
-// ignoreJoin tells whoever wants to take part that we do not keep lists of participants (FEP-8a8e asks for an answer).
-func (s *Service) ignoreJoin(ctx context.Context, a *vocab.Activity) error {
-	id, ok := s.entryOf(a.Object().ID)
-	if !ok {
-		return nil
-	}
-	if e, err := s.Directory.Entry(ctx, id); err != nil || e.Kind != directory.Event || !publishes(&e) {
-		return err
-	}
-	actor, err := s.actors.get(ctx, a.Actor)
-	if err != nil {
-		return err
-	}
-	return s.reportTo(ctx, actor, "Ignore", a)
 }

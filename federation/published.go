@@ -16,6 +16,7 @@ type Published struct {
 	mu     sync.Mutex
 	at     map[uuid.UUID]int64 // when it was created, in milliseconds since 1970
 	sorted []post              // newest first; nil when it must be made again
+	actors actorIndex
 }
 
 type post struct {
@@ -31,6 +32,7 @@ func (p *Published) Apply(entries []directory.Entry) {
 		p.at = map[uuid.UUID]int64{}
 	}
 	for i := range entries {
+		p.actors.apply(&entries[i])
 		id, err := uuid.Parse(string(entries[i].ID))
 		if err != nil {
 			continue
@@ -68,15 +70,20 @@ func (p *Published) page(after post, limit int) (page []post, more bool) {
 		}
 		slices.SortFunc(p.sorted, newestFirst)
 	}
+	return pageOf(p.sorted, after, limit)
+}
+
+// pageOf returns up to limit posts of a list, newest first, that come after the given one, and whether more follow.
+func pageOf(list []post, after post, limit int) (page []post, more bool) {
 	from := 0
 	if after != (post{}) {
 		var found bool
-		if from, found = slices.BinarySearchFunc(p.sorted, after, newestFirst); found {
+		if from, found = slices.BinarySearchFunc(list, after, newestFirst); found {
 			from++
 		}
 	}
-	to := min(from+limit, len(p.sorted))
-	return slices.Clone(p.sorted[from:to]), to < len(p.sorted)
+	to := min(from+limit, len(list))
+	return slices.Clone(list[from:to]), to < len(list)
 }
 
 func newestFirst(a, b post) int {

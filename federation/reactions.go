@@ -137,6 +137,11 @@ func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 	if err != nil || !ok {
 		return err
 	}
+	if who, err := s.author(ctx, &e, true); err != nil {
+		return err
+	} else if !s.takesPart(who, &e).replies {
+		return nil // its organiser does not want any
+	}
 	public := false
 	for _, property := range []string{"to", "cc"} {
 		for _, to := range vocab.Texts(o.Doc, property) {

@@ -76,21 +76,21 @@ func (s *Service) Host() string { return s.host }
 func (s *Service) KeysOf(name string) map[string]any {
 	id := s.ActorID(name)
 	return map[string]any{
-		"publicKey": map[string]any{"id": id + "#main-key", "owner": id, "publicKeyPem": s.keys.rsaPEM},
+		"publicKey": map[string]any{"id": id + "#main-key", "owner": id, "publicKeyPem": s.relayKeys().rsaPEM},
 		"assertionMethod": []any{map[string]any{
-			"id": id + "#ed25519-key", "type": "Multikey", "controller": id, "publicKeyMultibase": signature.EncodeMultikey(edPublic(s.keys.ed)),
+			"id": id + "#ed25519-key", "type": "Multikey", "controller": id, "publicKeyMultibase": signature.EncodeMultikey(edPublic(s.relayKeys().ed)),
 		}},
 	}
 }
 
 // Prove adds a room's proof to a document (FEP-8b32).
 func (s *Service) Prove(name string, doc map[string]any) error {
-	return signature.Prove(doc, s.ActorID(name)+"#ed25519-key", s.keys.ed, s.Now())
+	return signature.Prove(doc, s.ActorID(name)+"#ed25519-key", s.relayKeys().ed, s.Now())
 }
 
 // signAs is sign for the actor of a room.
 func (s *Service) signAs(name, host string, other bool) fetch.Sign {
-	signer := signature.Signer{KeyID: s.ActorID(name) + "#main-key", Key: s.keys.rsa}
+	signer := signature.Signer{KeyID: s.ActorID(name) + "#main-key", Key: s.relayKeys().rsa}
 	modern := s.hosts.scheme(host) == schemeRFC9421
 	return func(r *http.Request, body []byte) error {
 		if modern != other {

@@ -42,7 +42,19 @@ func Terms() []any {
 // ActorTerms is the @context of an actor: Terms, and what its keys are said in. did/v1 is where assertionMethod is from.
 func ActorTerms() []any {
 	terms := Terms()
+	terms[len(terms)-1] = actorNames(terms[len(terms)-1].(map[string]any))
 	return append([]any{terms[0], "https://w3id.org/security/v1", "https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"}, terms[1:]...)
+}
+
+// actorNames adds the names of what only an actor has.
+func actorNames(names map[string]any) map[string]any {
+	names["alsoKnownAs"] = map[string]any{"@id": "as:alsoKnownAs", "@type": "@id"}
+	names["movedTo"] = map[string]any{"@id": "as:movedTo", "@type": "@id"}
+	names["upcomingEvents"] = map[string]any{"@id": "event:upcomingEvents", "@type": "@id"}
+	for _, name := range []string{"members", "resources", "posts", "todos", "discussions", "events"} {
+		names[name] = map[string]any{"@id": "mz:" + name, "@type": "@id"}
+	}
+	return names
 }
 
 // iri parses an address of our own making.
@@ -74,6 +86,7 @@ type Envelope struct {
 	To, Cc          []string
 	Published       time.Time // zero: not said
 	ObjectID        string    // the object, when only its address is sent
+	Target          string    // where to, of a Move
 	Object          map[string]any
 }
 
@@ -92,6 +105,10 @@ func newActivity(kind string) (vocab.Type, error) {
 		return streams.NewActivityStreamsReject(), nil
 	case "Ignore":
 		return streams.NewActivityStreamsIgnore(), nil
+	case "Announce":
+		return streams.NewActivityStreamsAnnounce(), nil
+	case "Move":
+		return streams.NewActivityStreamsMove(), nil
 	}
 	return nil, fmt.Errorf("%q is not sent: %w", kind, ErrForm)
 }
@@ -141,6 +158,9 @@ func Wrap(e Envelope) (map[string]any, error) {
 	doc, err := finish(a)
 	if err != nil {
 		return nil, err
+	}
+	if e.Target != "" {
+		doc["target"] = e.Target
 	}
 	if e.Object != nil {
 		inner := maps.Clone(e.Object)

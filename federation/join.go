@@ -1,0 +1,134 @@
+package federation
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/vocab"
+)
+
+// kindJoin are the records of who says elsewhere that they come: entry/hash of the actor. They are gone when the event is over
+// for a month.
+const (
+	kindJoin   = "ap-join"
+	joinKept   = 30 * 24 * time.Hour
+	maxJoins   = 10_000 // of one event
+	joinsAtOut = 500
+)
+
+// participation is somebody elsewhere who takes part in an event.
+type participation struct {
+	Actor    string    `json:"actor"`
+	Activity string    `json:"activity"`
+	At       time.Time `json:"at"`
+}
+
+// offers is what the team of the organisation that posts an entry lets people elsewhere do.
+type offers struct {
+	replies, joins bool
+	participants   int
+}
+
+// takesPart says what people elsewhere can do under a post. Under those of the instance itself, answers are welcome.
+func (s *Service) takesPart(who identity, e *directory.Entry) offers {
+	o := offers{replies: true}
+	if who.entry == "" {
+		return o
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	org, err := s.Directory.Entry(ctx, who.entry)
+	if err != nil || org.Fediverse == nil {
+		return offers{}
+	}
+	o.replies = org.Fediverse.Replies
+	o.joins = org.Fediverse.Joins && e.Kind == directory.Event && e.Event != nil && e.Event.RegisterURL == ""
+	if o.joins {
+		o.participants, _ = s.participants(ctx, e.ID) // a number that may be late
+	}
+	return o
+}
+
+// Participants is how many people elsewhere say that they come.
+func (s *Service) Participants(ctx context.Context, id directory.ID) (int, error) {
+	return s.participants(ctx, id)
+}
+
+func (s *Service) participants(ctx context.Context, id directory.ID) (n int, err error) {
+	prefix, p := string(id)+"/", s.policy.get()
+	for after := prefix; ; {
+		records, err := s.store.Records(ctx, kindJoin, after, joinsAtOut)
+		if err != nil || len(records) == 0 {
+			return n, err
+		}
+		for _, r := range records {
+			if !strings.HasPrefix(r.Key, prefix) {
+				return n, nil
+			}
+			var one participation
+			if json.Unmarshal(r.Value, &one) == nil && !p.Blocked(vocab.Host(one.Actor)) {
+				n++
+			}
+			after = r.Key
+		}
+	}
+}
+
+// join takes somebody who wants to come to an event, where its organiser asked for that; everybody else is told that no
+// list is kept (FEP-8a8e asks for an answer).
+func (s *Service) join(ctx context.Context, a *vocab.Activity) error {
+	id, ok := s.entryOf(a.Object().ID)
+	if !ok {
+		return nil
+	}
+	e, err := s.Directory.Entry(ctx, id)
+	if err != nil || e.Kind != directory.Event || !publishes(&e) {
+		return err
+	}
+	actor, err := s.actors.get(ctx, a.Actor)
+	if err != nil {
+		return err
+	}
+	who, err := s.author(ctx, &e, true)
+	if err != nil {
+		return err
+	}
+	next, ahead := e.Event.Next(s.Now(), nil)
+	terms := s.takesPart(who, &e)
+	if !terms.joins || !ahead || next.State == directory.Cancelled || terms.participants >= maxJoins || s.silenced(a.Actor) {
+		return s.reportTo(ctx, who, actor, "Ignore", a)
+	}
+	last := next.Start
+	if next.End.After(last) {
+		last = next.End
+	}
+	key := string(id) + "/" + hashKey(a.Actor)
+	err = put(ctx, s.store, kindJoin, key, participation{a.Actor, a.ID, s.Now().UTC()}, 0, last.Add(joinKept))
+	if err != nil && !isStale(err) {
+		return err
+	}
+	return s.reportTo(ctx, who, actor, "Accept", a)
+}
+
+// leave takes back that somebody comes.
+func (s *Service) leave(ctx context.Context, actor string, o vocab.Ref) error {
+	id, ok := s.entryOf(o.ID)
+	if !ok {
+		return nil
+	}
+	return s.store.DeleteRecord(ctx, kindJoin, string(id)+"/"+hashKey(actor), 0)
+}
+
+// leaveAll takes an actor who is gone off every list.
+func (s *Service) leaveAll(ctx context.Context, actor string) error {
+	suffix := "/" + hashKey(actor)
+	return eachRecord(ctx, s.store, kindJoin, func(r directory.Record) error {
+		if !strings.HasSuffix(r.Key, suffix) {
+			return nil
+		}
+		return s.store.DeleteRecord(ctx, kindJoin, r.Key, 0)
+	})
+}
