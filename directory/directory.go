@@ -29,7 +29,9 @@ type Directory struct {
 	log   *slog.Logger
 	poll  time.Duration
 
-	leases *Leases
+	leases   *Leases
+	steps    steps
+	readings readings
 
 	mu   sync.Mutex // held while writing and while catching up
 	know sync.RWMutex

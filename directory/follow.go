@@ -2,7 +2,9 @@ package directory
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -142,7 +144,11 @@ func (d *Directory) driveShared(ctx context.Context, f *follower) {
 		d.drive(ctx, f)
 		return
 	}
-	d.leases.Run(ctx, "follow "+f.Name(), func(ctx context.Context) error {
+	name := "follow " + f.Name()
+	if len(name) > MaxRecordKey {
+		name = fmt.Sprintf("%s %x", name[:MaxRecordKey-80], sha256.Sum256([]byte(name)))
+	}
+	d.leases.Run(ctx, name, func(ctx context.Context) error {
 		d.drive(ctx, f)
 		return nil
 	})
@@ -174,24 +180,24 @@ func (d *Directory) drive(ctx context.Context, f *follower) {
 		f.report(0, err, d.now())
 		pause(ctx, pauseFor/2+rand.N(pauseFor))
 	}
-	var at Seq
+	step := &stepper{d: d, name: f.Name()}
 	for known := false; !known && ctx.Err() == nil; {
-		saved, err := d.store.Cursor(ctx, f.Name())
-		if err != nil {
+		if err := step.read(ctx); err != nil {
 			fail("read cursor", err)
 			continue
 		}
-		at, known = saved, true
+		known = true
 	}
+	consuming := context.WithValue(ctx, stepKey{}, step)
 	for ctx.Err() == nil {
 		woken := d.woken()
-		changes, err := d.store.Changes(ctx, at, followerBatch)
+		changes, err := d.after(ctx, step.at)
 		if err != nil {
 			fail("read the log", err)
 			continue
 		}
 		if len(changes) == 0 {
-			f.report(at, nil, d.now())
+			f.report(step.at, nil, d.now())
 			pauseFor = 0
 			select {
 			case <-ctx.Done():
@@ -199,31 +205,34 @@ func (d *Directory) drive(ctx context.Context, f *follower) {
 			}
 			continue
 		}
-		if err := f.Consume(ctx, changes); err != nil {
-			fail("consume", err)
-			continue
+		if Held(ctx) != nil {
+			return // another node goes on from the cursor
 		}
-		at = changes[len(changes)-1].Seq
-		if err := d.saveCursor(ctx, f.Name(), at); err != nil {
-			fail("save cursor", err) // the same changes may come again after a restart; effects are idempotent
+		err = f.Consume(consuming, changes)
+		if err == nil {
+			err = step.to(ctx, changes[len(changes)-1].Seq)
+		}
+		if errors.Is(err, ErrStale) {
+			// Somebody moved the cursor: what they say is where it goes on.
+			d.log.Warn("a follower was driven by somebody else too", "follower", f.Name())
+			if err = step.read(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			fail("consume", err) // the same changes may come again; effects are idempotent
 			continue
 		}
 		pauseFor = 0
-		f.report(at, nil, d.now())
+		f.report(step.at, nil, d.now())
 	}
-}
-
-// saveCursor saves a position also while the program stops: what has been done shall not be done again.
-func (d *Directory) saveCursor(ctx context.Context, name string, at Seq) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	return d.store.SaveCursor(ctx, name, at)
 }
 
 // redactor finishes redactions: a process may die between the change that says so and the erasing.
 type redactor struct{ store Store }
 
 func (redactor) Name() string { return "redact" }
+func (redactor) Shared() bool { return true }
 
 func (r redactor) Consume(ctx context.Context, changes []Change) error {
 	for _, c := range changes {

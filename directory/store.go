@@ -75,6 +75,9 @@ type Store interface {
 	Cursor(ctx context.Context, name string) (Seq, error)
 	// SaveCursor makes a follower's position durable. It may go back, to run again.
 	SaveCursor(ctx context.Context, name string, at Seq) error
+	// MoveCursors makes the positions of several followers durable at once, each only from where it is said to stand. It
+	// returns the names of those that stand elsewhere, and have not been moved: another process drives them.
+	MoveCursors(ctx context.Context, moves []CursorMove) (stale []string, err error)
 
 	// Setting returns a document that an operator edits while running (and its revision), nil and 0 when absent.
 	Setting(ctx context.Context, key string) (value []byte, rev int64, err error)
@@ -92,6 +95,13 @@ type Store interface {
 	Close() error
 }
 
+// CursorMove is a step of a follower. No name may occur twice in one call.
+type CursorMove struct {
+	Name string
+	From Seq // 0 also when it has no position yet
+	To   Seq
+}
+
 // View is an index in memory, kept up to date by the [Directory] before a write returns.
 type View interface {
 	// Apply takes the newest state of each entry: insert it, replace it, or drop it when it is no longer public.
@@ -104,8 +114,9 @@ type View interface {
 type Follower interface {
 	// Name keys the cursor.
 	Name() string
-	// Consume takes changes in order. When it returns an error the same changes come again, after a pause; so
-	// every effect must be idempotent.
+	// Consume takes changes in order; they are shared with other followers and must not be changed. When it returns an
+	// error the same changes come again, after a pause, but for those that [Progress] was told of; so every effect must
+	// be idempotent.
 	Consume(ctx context.Context, changes []Change) error
 }
 

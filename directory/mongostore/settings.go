@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"archipel/directory"
@@ -32,6 +33,66 @@ func (s *Store) SaveCursor(ctx context.Context, name string, at directory.Seq) e
 			bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: at}}}}, options.UpdateOne().SetUpsert(true))
 		return err
 	})
+}
+
+// MoveCursors makes several positions durable in one request. After a lost answer the driver may try again and find its own
+// writes in its way: what stands where it was to go has been moved.
+func (s *Store) MoveCursors(ctx context.Context, moves []directory.CursorMove) (stale []string, err error) {
+	if len(moves) == 0 {
+		return nil, nil
+	}
+	err = s.do(ctx, writeTimeout, "cursors", func(ctx context.Context) error {
+		stale = nil
+		models := make([]mongo.WriteModel, len(moves))
+		for i, m := range moves {
+			// With From 0 what is absent is inserted; what is there and elsewhere makes that a duplicate.
+			models[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: m.Name}, {Key: "at", Value: m.From}}).
+				SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: m.To}}}}).SetUpsert(m.From == 0)
+		}
+		res, err := s.cursors.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		var bulk mongo.BulkWriteException
+		if errors.As(err, &bulk) && bulk.WriteConcernError == nil {
+			other := false
+			for _, w := range bulk.WriteErrors {
+				other = other || !mongo.IsDuplicateKeyError(w.WriteError)
+			}
+			if !other {
+				err = nil
+			}
+		}
+		if err != nil || res != nil && len(bulk.WriteErrors) == 0 && res.MatchedCount+res.UpsertedCount == int64(len(moves)) {
+			return err
+		}
+		names := make(bson.A, len(moves))
+		for i, m := range moves {
+			names[i] = m.Name
+		}
+		cur, err := s.cursors.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: names}}}})
+		if err != nil {
+			return err
+		}
+		var docs []struct {
+			Name string        `bson:"_id"`
+			At   directory.Seq `bson:"at"`
+		}
+		if err := cur.All(ctx, &docs); err != nil {
+			return err
+		}
+		at := make(map[string]directory.Seq, len(docs))
+		for _, d := range docs {
+			at[d.Name] = d.At
+		}
+		for _, m := range moves {
+			if at[m.Name] != m.To {
+				stale = append(stale, m.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stale, nil
 }
 
 // setting holds a document as the text it was given as, so that it comes back byte for byte.

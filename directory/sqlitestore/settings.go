@@ -28,6 +28,39 @@ func (s *Store) SaveCursor(ctx context.Context, name string, at directory.Seq) e
 	})
 }
 
+// MoveCursors makes several positions durable in one transaction.
+func (s *Store) MoveCursors(ctx context.Context, moves []directory.CursorMove) (stale []string, err error) {
+	if len(moves) == 0 {
+		return nil, nil
+	}
+	err = s.inTx(ctx, "cursors", func(tx *sql.Tx) error {
+		stale = nil
+		// A position that is absent is 0, whatever is in the row's place.
+		put, err := tx.PrepareContext(ctx, `INSERT INTO cursors (name, at) SELECT ?1, ?3 WHERE ?2 = 0 OR EXISTS (SELECT 1 FROM cursors WHERE name = ?1)
+			ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE cursors.at = ?2`)
+		if err != nil {
+			return err
+		}
+		defer put.Close()
+		for _, m := range moves {
+			res, err := put.ExecContext(ctx, m.Name, m.From, m.To)
+			if err != nil {
+				return err
+			}
+			if n, err := res.RowsAffected(); err != nil {
+				return err
+			} else if n == 0 {
+				stale = append(stale, m.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stale, nil
+}
+
 // Setting returns a document and its revision, nil and 0 when absent.
 func (s *Store) Setting(ctx context.Context, key string) (value []byte, rev int64, err error) {
 	err = s.read.QueryRowContext(ctx, "SELECT value, rev FROM settings WHERE key = ?", key).Scan(&value, &rev)

@@ -227,6 +227,7 @@ func calls(ctx context.Context, s directory.Store) map[string]error {
 	out["Scan"] = s.Scan(ctx, "", func([]directory.Entry) error { return nil })
 	_, out["Cursor"] = s.Cursor(ctx, "c")
 	out["SaveCursor"] = s.SaveCursor(ctx, "c", 1)
+	_, out["MoveCursors"] = s.MoveCursors(ctx, []directory.CursorMove{{Name: "c", To: 1}})
 	_, _, out["Setting"] = s.Setting(ctx, "k")
 	out["PutSetting"] = s.PutSetting(ctx, "k", []byte("1"), 0)
 	_, out["Settings"] = s.Settings(ctx)

@@ -43,6 +43,7 @@ func Run(t *testing.T, b Backend) {
 		{"Entries", testEntries},
 		{"Scan", testScan},
 		{"Cursors", testCursors},
+		{"MoveCursors", testMoveCursors},
 		{"Settings", testSettings},
 		{"SettingsRace", testSettingsRace},
 		{"Records", testRecords},
