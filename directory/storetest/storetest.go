@@ -44,6 +44,8 @@ func Run(t *testing.T, b Backend) {
 		{"Scan", testScan},
 		{"Cursors", testCursors},
 		{"MoveCursors", testMoveCursors},
+		{"Leases", testLeases},
+		{"Fencing", testFencing},
 		{"Settings", testSettings},
 		{"SettingsRace", testSettingsRace},
 		{"Records", testRecords},
