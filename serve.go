@@ -146,6 +146,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
+	accounts.Teams = owners.Keeps
 	asking := openFreshness(d, accounts, signed.New(store), waiting, site.get, log)
 	server, err := api.New(api.Options{
 		Freshness: asking,
@@ -160,6 +161,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 
 	d.Follow(server.Decisions("http://" + reachable(ln.Addr())))
+	d.Follow(server.TeamMails())
 	d.Follow(directory.Merges{Directory: d})
 
 	running, stop := context.WithCancel(ctx)

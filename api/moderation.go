@@ -34,6 +34,7 @@ func (s *Server) moderationRoutes() {
 	s.versionsRoutes()
 	s.mergeRoutes()
 	s.reportRoutes()
+	s.claimRoutes()
 	s.adminRoutes()
 }
 
@@ -48,7 +49,7 @@ type attempt struct {
 func (s *Server) queuePage(c *fiber.Ctx) error { return s.showQueue(c, attempt{}) }
 
 // queueShows are the parts of the queue.
-var queueShows = []string{"all", "new", "changed", "correction", "report"}
+var queueShows = []string{"all", "new", "changed", "correction", "report", "claim"}
 
 // moderationPage is a page with forms that nobody keeps.
 func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
@@ -93,7 +94,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done)) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}
@@ -131,7 +132,7 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, m
 			}
 		}
 	}
-	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems} {
+	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems, s.claimItems} {
 		list, err := more(ctx, actor, s.presenter(lang), names)
 		if err != nil {
 			return nil, nil, err

@@ -17,8 +17,10 @@ import (
 // Owners is a [directory.View] of which entries an account owns or edits. The zero value is ready.
 type Owners struct {
 	mu sync.RWMutex
-	of map[string]map[directory.ID]bool // by account
-	by map[directory.ID][]string        // accounts by entry
+	of map[string]map[directory.ID]bool       // by account; true: owns, false: edits
+	by map[directory.ID][]string              // accounts by entry
+	in map[directory.ID]directory.ID          // the organisation in whose name an entry was posted
+	as map[directory.ID]map[directory.ID]bool // and the other way round
 }
 
 // Apply implements [directory.View].
@@ -27,6 +29,7 @@ func (o *Owners) Apply(entries []directory.Entry) {
 	defer o.mu.Unlock()
 	if o.of == nil {
 		o.of, o.by = map[string]map[directory.ID]bool{}, map[directory.ID][]string{}
+		o.in, o.as = map[directory.ID]directory.ID{}, map[directory.ID]map[directory.ID]bool{}
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -36,6 +39,12 @@ func (o *Owners) Apply(entries []directory.Entry) {
 			}
 		}
 		delete(o.by, e.ID)
+		if org, ok := o.in[e.ID]; ok {
+			delete(o.in, e.ID)
+			if delete(o.as[org], e.ID); len(o.as[org]) == 0 {
+				delete(o.as, org)
+			}
+		}
 		if e.Private == nil || e.Status == directory.Removed {
 			continue
 		}
@@ -44,7 +53,14 @@ func (o *Owners) Apply(entries []directory.Entry) {
 			if o.of[a] == nil {
 				o.of[a] = map[directory.ID]bool{}
 			}
-			o.of[a][e.ID] = true
+			o.of[a][e.ID] = slices.Contains(e.Private.Owners, a)
+		}
+		if org := e.Private.Team; org != "" {
+			o.in[e.ID] = org
+			if o.as[org] == nil {
+				o.as[org] = map[directory.ID]bool{}
+			}
+			o.as[org][e.ID] = true
 		}
 		if len(team) > 0 {
 			o.by[e.ID] = team
@@ -52,16 +68,27 @@ func (o *Owners) Apply(entries []directory.Entry) {
 	}
 }
 
-// Of lists the entries that an account owns or edits, in the order in which they were made.
+// Keeps says whether an account is one of an entry's own owners or editors.
+func (o *Owners) Keeps(account string, entry directory.ID) (owns, edits bool) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	owns, of := o.of[account][entry]
+	return owns, of && !owns
+}
+
+// Of lists the entries that an account owns or edits, also through an organisation, in the order in which they were made.
 func (o *Owners) Of(account string) []directory.ID {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	ids := make([]directory.ID, 0, len(o.of[account]))
 	for id := range o.of[account] {
 		ids = append(ids, id)
+		for posted := range o.as[id] {
+			ids = append(ids, posted)
+		}
 	}
 	slices.Sort(ids)
-	return ids
+	return slices.Compact(ids)
 }
 
 // entriesOf are the entries that an account owns or edits.
@@ -130,6 +157,7 @@ func (s *Server) postingLinks(c *fiber.Ctx, e *directory.Entry, v *frontend.Entr
 	case e.Public() && e.Origin == "":
 		v.SuggestURL = frontend.SuggestURL(e.Slug)
 	}
+	s.belongingLinks(c, e, v)
 	switch e.Status {
 	case directory.Pending:
 		v.Notices = append(v.Notices, l.Text("posting.waiting"))

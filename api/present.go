@@ -191,6 +191,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Tags: e.Tags, Town: e.Town(),
 		Summary: summary, DescriptionHTML: renderMarkdown(description), Position: position(e), Alive: p.alive(e, h),
 		Created: inZone(e.Created, p.zone), Updated: inZone(e.Updated, p.zone), Version: int64(e.Version), Fictitious: p.demo,
+		Claimed:    inZone(e.Claimed, p.zone),
 		SchemaType: p.s.Taxonomy.SchemaType(e.MainCategory(), e.Kind),
 	}
 	if lang != "" && !sameLanguage(lang, p.lang) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"archipel/api/account"
+	"archipel/api/belonging"
 	"archipel/directory"
 	"archipel/directory/duplicates"
 	"archipel/directory/media"
@@ -66,8 +67,9 @@ type Server struct {
 	packed   *lru[string, []byte]          // built files as brotli, by name
 	inZone   atomic.Pointer[time.Location] // the site's time zone, last read
 
-	meanings *lru[string, meant]
-	ready    atomic.Bool
+	meanings  *lru[string, meant]
+	belonging *belonging.Service // who keeps what; nil without accounts
+	ready     atomic.Bool
 }
 
 // maxBody is the largest request body, in bytes.
@@ -111,6 +113,8 @@ func (s *Server) routes() {
 	if s.Accounts != nil {
 		app.Use(s.Accounts.Middleware)
 		s.Accounts.Routes(app, s.page, s.render)
+		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render})
+		s.belonging.Routes(app)
 	}
 
 	app.Get("/healthz", s.healthz)

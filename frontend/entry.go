@@ -39,6 +39,9 @@ type EntryView struct {
 	Notices         []string
 	EditURL         string // for those who may change it
 	SuggestURL      string // for all others, when it is ours
+	Claimed         time.Time
+	ClaimURL        string // where people of it say so; empty: they did, or cannot
+	TeamURL         string // who keeps it, for those who may know
 }
 
 // Address is a postal address.

@@ -35,6 +35,9 @@ var families = map[string][]string{
 	"island": nil, "date": nil, "error": nil,
 	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
 	"account": nil, "mail": nil, // said by package account
+	"claim": nil, "team": nil, "join": nil, // most are said by the server
+	"claim_state": {"mailed", "people", "team", "proved", "denied", "refused"}, "claim_way": {"published", "domain", "people"}, "claim_button": {"published", "domain", "people"},
+	"claim_told": {"mailed", "people", "team", "proved", "denied", "refused"}, "join_lead": TeamRoles, "team_role": TeamRoles, "team_become": TeamRoles,
 	"role": {"member", "moderator", "admin"}, "scope": {"read", "write", "moderate"},
 	"posting_kind": kinds, "own_status": {"draft", "pending", "published", "hidden"},
 	"same":    {"register", "website", "mail", "phone", "name"},
@@ -43,7 +46,7 @@ var families = map[string][]string{
 	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
-	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report"}, "queue_type": {"new", "changed", "correction", "report"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
+	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "claim"}, "queue_type": {"new", "changed", "correction", "report", "claim"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
 	"merge":      nil, // some are said by the server
 	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }

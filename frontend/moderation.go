@@ -31,8 +31,9 @@ type QueueItem struct {
 	Category Category
 	Town     string
 	Since    time.Time
-	Author   string // of whom it comes, for moderators' eyes; empty: unknown
-	Note     string // what the author says to the team
+	Author   string   // of whom it comes, for moderators' eyes; empty: unknown
+	Note     string   // what the author says to the team
+	Facts    []string // what else matters for the decision, in words
 	Fields   []FieldChange
 	Same     []QueueSame
 	PageURL  string // of the public page; empty when there is none

@@ -1,0 +1,134 @@
+// Package belonging is who keeps an entry: how people of a place prove that they are, and how their team changes.
+//
+// Claims and invitations are records of the store; who is of a team stands in the entry itself, so that the log tells every
+// change of it. What anybody may do is decided by package account alone.
+package belonging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"archipel/api/account"
+	"archipel/directory"
+	"archipel/frontend"
+
+	"github.com/a-h/templ"
+	"github.com/gofiber/fiber/v2"
+)
+
+// Options are the parts of a [Service]. All are required.
+type Options struct {
+	Directory *directory.Directory
+	Accounts  *account.Service
+	Site      func() account.Site
+	// Page and Render say how a page begins and how it is written.
+	Page   func(*fiber.Ctx, string) frontend.Page
+	Render func(*fiber.Ctx, templ.Component) error
+}
+
+// Service knows who keeps what. Create it with [New].
+type Service struct{ Options }
+
+// New makes a service. It registers with the accounts' mailer, so there is one for each.
+func New(o Options) *Service {
+	s := &Service{o}
+	o.Accounts.Mailer.Register("claim-proof", s.makeProof)
+	o.Accounts.Mailer.Register("team-invite", s.makeInvite)
+	return s
+}
+
+func (s *Service) now() time.Time { return s.Accounts.Now().UTC().Truncate(time.Millisecond) }
+
+// note is a comment for the log, in the directory's language: a text of the locale's [team], and what somebody added.
+func (s *Service) note(key, more string) string {
+	text := frontend.T(s.Site().Languages[0]).Text("team." + key)
+	if more != "" {
+		text += "\n" + more
+	}
+	return text
+}
+
+// Roles in a team.
+const (
+	roleOwner  = "owner"
+	roleEditor = "editor"
+)
+
+// kept is everybody who keeps an entry, through an organisation as well.
+type kept struct{ owners, editors []string }
+
+// keepers lists who keeps an entry.
+func (s *Service) keepers(ctx context.Context, e *directory.Entry) (kept, error) {
+	var k kept
+	if e.Private == nil {
+		return k, nil
+	}
+	k.owners, k.editors = slices.Clone(e.Private.Owners), slices.Clone(e.Private.Editors)
+	if e.Private.Team == "" {
+		return k, nil
+	}
+	org, err := s.Directory.Entry(ctx, e.Private.Team)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && (org.Private == nil || org.Status == directory.Removed) {
+		return k, nil
+	}
+	if err != nil {
+		return k, err
+	}
+	k.owners, k.editors = append(k.owners, org.Private.Owners...), append(k.editors, org.Private.Editors...)
+	return k, nil
+}
+
+// errUnchanged ends a [Service.change] without writing.
+var errUnchanged = errors.New("nothing to change")
+
+// change changes who keeps an entry, in the log; f is called again when somebody else wrote meanwhile.
+func (s *Service) change(ctx context.Context, id directory.ID, author, note string, f func(*directory.Entry) error) (directory.Entry, error) {
+	for try := 0; ; try++ {
+		e, err := s.Directory.Entry(ctx, id)
+		if err != nil {
+			return e, err
+		}
+		e = e.Clone()
+		if e.Private == nil {
+			e.Private = &directory.Private{}
+		}
+		if err := f(&e); errors.Is(err, errUnchanged) {
+			return e, nil
+		} else if err != nil {
+			return e, err
+		}
+		outcomes, err := s.Directory.Write(ctx, directory.Write{Author: author, Op: directory.OpTeam, Note: note, Entries: []directory.Entry{e}})
+		if err != nil {
+			return e, err
+		}
+		var conflict *directory.ConflictError
+		if err := outcomes[0].Err; !errors.As(err, &conflict) || try == 5 {
+			if err != nil {
+				return e, fmt.Errorf("team of entry %s: %w", id, err)
+			}
+			return outcomes[0].Entry, nil
+		}
+	}
+}
+
+// join puts an account into an entry's own team; whoever is its owner stays one.
+func join(e *directory.Entry, id, role string) {
+	if slices.Contains(e.Private.Owners, id) {
+		return
+	}
+	if role == roleEditor {
+		if !slices.Contains(e.Private.Editors, id) {
+			e.Private.Editors = append(e.Private.Editors, id)
+		}
+		return
+	}
+	e.Private.Editors = without(e.Private.Editors, id)
+	e.Private.Owners = append(e.Private.Owners, id)
+}
+
+func without(list []string, id string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == id })
+}
