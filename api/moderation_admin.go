@@ -23,7 +23,7 @@ func (s *Server) adminRoutes() {
 }
 
 // adminFields are the fields of the site that the page changes, in its order, as [Site.Change] names them.
-var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup"}
+var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "askAfter", "fadeAfter"}
 
 // maxAdminField is the longest text of a field, in bytes.
 const maxAdminField = 20_000
@@ -73,7 +73,8 @@ func siteFields(site *Site) map[string]string {
 	}
 	return map[string]string{"name": site.Name, "territory": site.Territory, "tagline": site.Tagline, "operator": site.Operator, "contact": site.Contact,
 		"address": site.Address, "about": site.About, "languages": strings.Join(site.Languages, ","), "timezone": site.Timezone, "accent": site.Accent,
-		"licence": site.Licence, "signup": string(signup)}
+		"licence": site.Licence, "signup": string(signup),
+		"askAfter": strconv.Itoa(site.AskAfter), "fadeAfter": strconv.Itoa(site.FadeAfter)}
 }
 
 // changeSite saves the texts of the site, with the checks of the command line. Whoever saves first wins; the other is told.
@@ -159,6 +160,6 @@ func (s *Server) healthView(ctx context.Context, show presenter) (v frontend.Hea
 		return v, err
 	}
 	v.Entries, v.Pending = s.Index.Len(), len(s.Waiting.Pending())
-	v.Nowhere, v.Stale = s.Waiting.Health(show.now.Add(-freshFor))
+	v.Nowhere, v.Stale = s.Waiting.Health(show.fades)
 	return v, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -14,11 +15,13 @@ type Waiting struct {
 	mu      sync.RWMutex
 	pending map[directory.ID]directory.Seq // with the version that waits
 	placed  map[directory.ID]vital         // of public entries of ours
+	hidden  map[directory.ID]bool          // of ours
 }
 
 // vital is what is counted of a public entry.
 type vital struct {
-	nowhere bool      // neither a position nor an area
+	nowhere bool // neither a position nor an area
+	event   bool
 	seen    time.Time // checked, or else changed
 }
 
@@ -27,18 +30,21 @@ func (w *Waiting) Apply(entries []directory.Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.pending == nil {
-		w.pending, w.placed = map[directory.ID]directory.Seq{}, map[directory.ID]vital{}
+		w.pending, w.placed, w.hidden = map[directory.ID]directory.Seq{}, map[directory.ID]vital{}, map[directory.ID]bool{}
 	}
 	for i := range entries {
 		e := &entries[i]
 		delete(w.pending, e.ID)
 		delete(w.placed, e.ID)
+		delete(w.hidden, e.ID)
 		switch {
 		case e.Origin != "":
 		case e.Status == directory.Pending:
 			w.pending[e.ID] = e.Version
-		case e.Public() && e.Kind != directory.Event:
-			v := vital{nowhere: len(e.Sites) == 0 && e.Area == nil, seen: e.Checked}
+		case e.Status == directory.Hidden:
+			w.hidden[e.ID] = true
+		case e.Public():
+			v := vital{nowhere: len(e.Sites) == 0 && e.Area == nil, event: e.Kind == directory.Event, seen: e.Checked}
 			if v.seen.IsZero() {
 				v.seen = e.Updated
 			}
@@ -64,6 +70,9 @@ func (w *Waiting) Health(since time.Time) (nowhere, stale int) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	for _, v := range w.placed {
+		if v.event {
+			continue
+		}
 		if v.nowhere {
 			nowhere++
 		}
@@ -72,6 +81,32 @@ func (w *Waiting) Health(since time.Time) (nowhere, stale int) {
 		}
 	}
 	return nowhere, stale
+}
+
+// Unseen lists the public entries of ours that nobody confirmed or changed since a moment, those that wait longest first.
+func (w *Waiting) Unseen(before time.Time) (ids []directory.ID) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for id, v := range w.placed {
+		if v.seen.Before(before) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b directory.ID) int {
+		return cmp.Or(w.placed[a].seen.Compare(w.placed[b].seen), cmp.Compare(a, b))
+	})
+	return ids
+}
+
+// Hidden lists the entries of ours that are hidden, the newest first.
+func (w *Waiting) Hidden() (ids []directory.ID) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for id := range w.hidden {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b directory.ID) int { return cmp.Compare(b, a) })
+	return ids
 }
 
 // story is what the log tells of an entry that waits.

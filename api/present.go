@@ -15,9 +15,6 @@ import (
 	"golang.org/x/text/language/display"
 )
 
-// freshFor is how long a check by a person stays worth telling without a warning.
-const freshFor = 2 * 365 * 24 * time.Hour
-
 // presenter turns entries into what a page shows, in one language at one moment.
 type presenter struct {
 	s    *Server
@@ -25,12 +22,18 @@ type presenter struct {
 	now  time.Time
 	zone *time.Location
 	demo bool
+
+	fades time.Time // what nobody confirmed since then has faded; zero: nothing fades
 }
 
 func (s *Server) presenter(lang string) presenter {
 	site := s.Site()
 	zone := s.zone()
-	return presenter{s: s, lang: lang, now: s.Now().In(zone), zone: zone, demo: site.Demo}
+	p := presenter{s: s, lang: lang, now: s.Now().In(zone), zone: zone, demo: site.Demo}
+	if site.FadeAfter > 0 {
+		p.fades = p.now.AddDate(0, -site.FadeAfter, 0)
+	}
+	return p
 }
 
 func (p presenter) category(id string) frontend.Category {
@@ -110,7 +113,7 @@ func (p presenter) alive(e *directory.Entry, h *hours.Hours) frontend.Alive {
 	if seen.IsZero() {
 		seen = e.Updated
 	}
-	a.Stale = e.Kind != directory.Event && p.now.Sub(seen) > freshFor
+	a.Seen, a.Stale = inZone(seen, p.zone), e.Kind != directory.Event && seen.Before(p.fades)
 	if e.Event == nil {
 		p.open(h, &a)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"archipel/api/account"
 	"archipel/api/belonging"
+	"archipel/api/freshness"
 	"archipel/directory"
 	"archipel/directory/duplicates"
 	"archipel/directory/media"
@@ -25,7 +26,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, Waiting, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, Freshness, Waiting, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -38,6 +39,8 @@ type Options struct {
 	Locator   *geocode.Locator   // addresses, when they are submitted; nil: none are known
 	Parts     []Health           // what may be away without stopping the directory
 	Accounts  *account.Service   // nil: nobody can sign in
+
+	Freshness *freshness.Service // asks whether entries are still true; nil: nobody is asked
 
 	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
 
@@ -110,6 +113,9 @@ func (s *Server) routes() {
 	app := s.app
 	app.Use(s.observe, s.protect, s.squeeze)
 	s.federate(app)
+	if s.Freshness != nil {
+		s.Freshness.Routes(app, s.page, s.render) // links of mails are signed: no form's token, no session
+	}
 	if s.Accounts != nil {
 		app.Use(s.Accounts.Middleware)
 		s.Accounts.Routes(app, s.page, s.render)
@@ -146,6 +152,7 @@ func (s *Server) routes() {
 
 	if s.Accounts != nil && s.Waiting != nil {
 		s.moderationRoutes()
+		s.freshnessRoutes()
 	}
 
 	s.postingRoutes()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ type Site struct {
 	Demo      bool     `json:"demo,omitempty"`
 
 	SignUp account.SignUp `json:"signup,omitempty"` // who may make an account; empty: everybody
+
+	AskAfter  int `json:"askAfter"`  // months after which the people of an entry are asked whether it is still true; 0: never
+	FadeAfter int `json:"fadeAfter"` // months after which what nobody confirmed fades in lists; 0: never
 }
 
 // Bounds is a box in degrees.
@@ -42,7 +46,7 @@ const SiteKey = "site"
 
 // DefaultSite is a directory that nobody has named yet.
 func DefaultSite() Site {
-	return Site{Name: "Archipel", Languages: []string{"fr", "en"}, Timezone: "Europe/Paris"}
+	return Site{Name: "Archipel", Languages: []string{"fr", "en"}, Timezone: "Europe/Paris", AskAfter: 12, FadeAfter: 24}
 }
 
 // ParseSite reads the setting; nil gives the default.
@@ -76,6 +80,9 @@ func (s *Server) pageSite(base string) frontend.Site {
 		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report, AddURL: s.addURL(),
 	}
 }
+
+// maxMonths is the longest time after which entries are asked about or fade.
+const maxMonths = 120
 
 // Change sets fields from KEY=VALUE words, with the names of the JSON form; lists are separated by commas. The error
 // names the field.
@@ -129,6 +136,12 @@ func (site *Site) Change(words []string) error {
 				return fmt.Errorf("signup: %q is not one of %v", value, account.SignUps)
 			}
 			fields[key] = value
+		case "askAfter", "fadeAfter":
+			months, err := strconv.Atoi(value)
+			if err != nil || months < 0 || months > maxMonths {
+				return fmt.Errorf("%s: %q is no number of months from 0 to %d", key, value, maxMonths)
+			}
+			fields[key] = months
 		case "name":
 			if strings.TrimSpace(value) == "" {
 				return errors.New("name: it is empty")

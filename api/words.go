@@ -48,10 +48,7 @@ func (s *Server) understand(ctx context.Context, r *request, lang string) error 
 		s.meanings.put(key, m)
 	}
 	r.filter.Words = ""
-	r.filter.Only = m.ids
-	if r.filter.Only == nil {
-		r.filter.Only = []directory.ID{}
-	}
+	r.filter.Only = s.freshFirst(m.ids)
 	r.spelling, r.dropped = m.spelling, m.dropped
 	if q.Text != "" && (!r.given && r.filter.Near == nil && r.filter.From.IsZero() && r.filter.To.IsZero() || r.query.Sort == "relevance") {
 		r.sort = "relevance"

@@ -33,6 +33,7 @@ var families = map[string][]string{
 	"map":  {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link": nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
+	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "fresh": nil, "fresh_do": {"confirm", "change", "close"},
 	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
 	"account": nil, "mail": nil, // said by package account
 	"claim": nil, "team": nil, "join": nil, // most are said by the server
@@ -43,12 +44,16 @@ var families = map[string][]string{
 	"same":    {"register", "website", "mail", "phone", "name"},
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
-	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup"},
+	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "askAfter", "fadeAfter"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
 	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "claim"}, "queue_type": {"new", "changed", "correction", "report", "claim"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
-	"merge":      nil, // some are said by the server
-	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
+	"merge":     nil,                                                                                                                             // some are said by the server
+	"calendars": nil, "calendar_do": CalendarActions, "calendar_done": {"added", "refresh", "pause", "resume", "accept", "remove", "remove_all"}, // some are said by the server
+	"calendar_wrong":   {"required", "too_long", "invalid", "scheme", "not_here", "subscribed"},
+	"calendar_trouble": {"address", "host", "timeout", "network", "tls", "status", "sign_in", "gone", "type", "size", "redirects", "store", "organisation"},
+	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
+	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.

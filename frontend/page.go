@@ -131,7 +131,8 @@ type Alive struct {
 	Until   time.Time // when Open: closing time; when Closed: next opening; zero if unknown or never
 	Next    *Occurrence
 	Checked time.Time // somebody confirmed it, zero if nobody did
-	Stale   bool      // checked too long ago
+	Seen    time.Time // checked, or else changed
+	Stale   bool      // seen too long ago
 	Status  string    // "", "cancelled", "postponed", "rescheduled", "movedOnline", "tentative", "closed" (for good), "ended"
 }
 

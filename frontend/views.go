@@ -176,11 +176,11 @@ func aliveLines(p Page, l *Localizer, a Alive) []aliveLine {
 		out = append(out, aliveLine{"date", "calendar", when})
 	}
 	switch {
+	case a.Stale && !a.Seen.IsZero():
+		out = append(out, aliveLine{"sun", "history", l.Text("checked.stale", "Age", l.Span(a.Seen, p.Now))})
 	case a.Checked.IsZero():
-	case a.Stale:
-		out = append(out, aliveLine{"sun", "history", l.Text("checked.stale", "Month", l.Month(a.Checked))})
 	default:
-		out = append(out, aliveLine{"soft", "check", l.Text("checked.on", "Month", l.Month(a.Checked))})
+		out = append(out, aliveLine{"soft", "check", l.Text("checked.on", "Age", l.Age(a.Checked, p.Now))})
 	}
 	return out
 }

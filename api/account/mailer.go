@@ -315,11 +315,15 @@ func (m *Mailer) compose(ctx context.Context, msg *Message, key string, date tim
 		view.Links = append(view.Links, frontend.MailLink{URL: one.URL, Text: one.Text})
 	}
 	view.Unsubscribe = msg.Unsubscribe
+	plain := frontend.MailText(view)
+	if msg.HTML != "" && msg.Text != "" {
+		view.Paragraphs = nil // they say the same
+	}
 	html, err := frontend.MailHTML(ctx, view)
 	if err != nil {
 		return nil, err
 	}
-	return &Mail{ID: key, To: to, Subject: view.Subject, Text: frontend.MailText(view), HTML: html, Unsubscribe: msg.Unsubscribe, Lang: view.Lang, Date: date}, nil
+	return &Mail{ID: key, To: to, Subject: view.Subject, Text: plain, HTML: html, Unsubscribe: msg.Unsubscribe, Lang: view.Lang, Date: date}, nil
 }
 
 // oneLine makes one line of a text, for a header.
