@@ -22,6 +22,7 @@ import (
 	"archipel/directory/demo"
 	"archipel/directory/duplicates"
 	"archipel/directory/media"
+	"archipel/directory/subscribed"
 	"archipel/federation"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -92,7 +93,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		log.Warn("the site's time zone is unknown: events that name none are in UTC", "timezone", site.get().Timezone)
 	}
 	published := &federation.Published{}
-	alike, owners := &duplicates.Index{}, &api.Owners{}
+	alike, owners, sourced := &duplicates.Index{}, &api.Owners{}, &subscribed.Index{}
 	// The search index opens while the directory loads, which takes about as long.
 	var finder search.Index
 	var opening errgroup.Group
@@ -104,7 +105,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	})
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners}, Rules: rules(words), Log: log,
+		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced}, Rules: rules(words), Log: log,
 	})
 	err = errors.Join(err, opening.Wait())
 	if finder != nil {
@@ -148,8 +149,10 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
 	accounts.Teams = owners.Keeps
 	asking := openFreshness(d, accounts, signed.New(store), waiting, site.get, log)
+	calendars := openCalendars(c, d, sourced, accounts, mailer, locator, site.get, "http://"+reachable(ln.Addr()), log)
 	server, err := api.New(api.Options{
-		Freshness: asking,
+		Calendars:  calendars,
+		Freshness:  asking,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
@@ -173,6 +176,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
 	wg.Go(func() { mailer.Run(running) })
+	wg.Go(func() { calendars.Run(running) })
 	wg.Go(func() { asking.Run(running) })
 	wg.Go(func() {
 		if err := accounts.Tidy(running); err != nil && running.Err() == nil {

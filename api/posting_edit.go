@@ -48,7 +48,7 @@ func (s *Server) editPage(c *fiber.Ctx) error {
 		}
 		return account.Check(c, account.EntryEdit, &e)
 	}
-	return s.showForm(c, s.editView(&e, false), formOf(&e, s.zone()), nil, nil)
+	return s.showForm(c, s.editView(c, &e, false), formOf(&e, s.zone()), nil, nil)
 }
 
 func (s *Server) suggestPage(c *fiber.Ctx) error {
@@ -59,17 +59,19 @@ func (s *Server) suggestPage(c *fiber.Ctx) error {
 	if !e.Public() || e.Origin != "" {
 		return account.May(account.From(c), account.EntryEdit, &directory.Entry{Origin: e.Origin})
 	}
-	v := s.editView(&e, true)
+	v := s.editView(c, &e, true)
 	if !account.From(c).SignedIn() {
 		v.SignInURL = signInFor(c.Path())
 	}
 	return s.showForm(c, v, formOf(&e, s.zone()), nil, nil)
 }
 
-func (s *Server) editView(e *directory.Entry, suggestion bool) frontend.PostingView {
+func (s *Server) editView(c *fiber.Ctx, e *directory.Entry, suggestion bool) frontend.PostingView {
 	v := frontend.PostingView{Action: frontend.EditURL(e.Slug), Back: frontend.EntryURL(e.Slug), Name: e.Name, Version: int64(e.Version), Suggestion: suggestion}
 	if suggestion {
 		v.Action = frontend.SuggestURL(e.Slug)
+	} else if v.Imported, v.ImportedURL = s.calendarNote(c.UserContext(), e); s.Calendars != nil && e.Kind != directory.Event {
+		v.CalendarsURL = frontend.CalendarsURL(e.Slug)
 	}
 	return v
 }
@@ -127,7 +129,7 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	}
 	show := &shown{zone: sent.Get("zone"), pictureAlt: sent.Get("picture_alt")}
 	problems := s.assist(c, typed, sent, show)
-	view := s.editView(&e, suggestion)
+	view := s.editView(c, &e, suggestion)
 	view.Version = version
 	if int64(e.Version) != version {
 		return s.showConflict(c, e, directory.Seq(version), typed, view, show)

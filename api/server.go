@@ -16,6 +16,7 @@ import (
 	"archipel/directory"
 	"archipel/directory/duplicates"
 	"archipel/directory/media"
+	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
 	"archipel/frontend"
 	"archipel/geo"
@@ -43,6 +44,8 @@ type Options struct {
 	Freshness *freshness.Service // asks whether entries are still true; nil: nobody is asked
 
 	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
+
+	Calendars *subscribed.Service // fetches calendars of other servers; nil: nobody can subscribe to one
 
 	// What adding entries needs besides accounts; each may be nil.
 	Duplicates *duplicates.Index // a view of the directory: shows entries that may be the same
@@ -156,6 +159,7 @@ func (s *Server) routes() {
 	}
 
 	s.postingRoutes()
+	s.calendarRoutes()
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)
 	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)

@@ -26,7 +26,7 @@ const (
 	WarnDate       = "date"       // events without a date that could be read, left out
 	WarnTitle      = "title"      // events without a title, left out
 	WarnPrivate    = "private"    // events that are not for the public, left out
-	WarnMany       = "many"       // events beyond the limit, left out
+	WarnMany       = "too_many"   // events beyond the limit, left out
 	WarnRule       = "rule"       // a recurrence that could not be read, or repeats within a day: the first date only
 	WarnRuleExtra  = "rule_extra" // a second or an excluding rule, left out
 	WarnEnd        = "end"        // an end before the beginning, left out
