@@ -84,7 +84,16 @@ func TestPosting(t *testing.T) {
 			w.fill("summary", "On répare et on donne.")
 			w.fill("description", "Premier paragraphe.\n\nSecond.")
 			w.fill("contact.website", "furan-vif.example")
-			w.fill("openingHours", "We,Sa 14:00-18:00")
+			w.click(`[name="hours.mode"][value=table]`)
+			for _, day := range []string{"we", "sa"} {
+				w.fill("hours."+day+".0.from", "14:00")
+				w.fill("hours."+day+".0.to", "18:00")
+			}
+			if !plain {
+				w.until(`document.getElementById("hours-preview").textContent.includes("14:00–18:00")`)
+			}
+			w.axe(plain, "step 3, hours")
+			w.shot("post3-hours")
 			w.attach("#f-picture", picture)
 			w.submit("picture")
 			w.until(`document.querySelector(".picture-row img")?.naturalWidth === 400`)

@@ -59,7 +59,8 @@ type FormView struct {
 	Notice  string   // what the visitor should know: mail is not configured
 	Problem string   // what is wrong with the whole of it
 	Forms   []Form
-	Ways    []MailLink // links below
+	Ways    []MailLink     // links below
+	Passkey *PasskeyButton // signs in without any of the forms
 }
 
 // Form is a form that is sent by POST.
@@ -119,7 +120,7 @@ type AccountView struct {
 	Delete     Form
 	Sessions   []SessionRow
 	Tokens     []TokenRow
-	Passkeys   bool
+	Passkeys   *PasskeysView
 	Admin      []MailLink // pages that the account's role opens
 }
 

@@ -29,6 +29,7 @@ var families = map[string][]string{
 	"accessibility_value": {"yes", "limited", "no", "designated"},
 	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password",
 		"hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
+	"passkey":    nil, // said by package account
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
 	"map":  {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link": nil, "field": nil, // open lists: whatever stands there is a name for something

@@ -33,6 +33,9 @@ const (
 	kindToken   = "token"        // by account id and hash of the token
 	kindSession = "session"      // by account id and hash of the cookie
 	kindLink    = "link"         // by hash of the secret in a mail
+	kindPasskey = "passkey"      // by account id and hash of the credential's id
+
+	kindChallenge = "passkey-challenge" // by hash of what a passkey has to sign
 )
 
 // Account is what is kept of a person.

@@ -43,6 +43,8 @@ func (s *Service) Routes(app fiber.Router, page func(*fiber.Ctx, string) fronten
 	app.Get("/account/export", Require(AccountSelf), h.export)
 	app.Post("/account/delete", Require(AccountSelf), h.delete)
 
+	h.passkeyRoutes(app)
+
 	app.Get("/admin/accounts", Require(AccountsManage), h.accountsPage)
 	app.Post("/admin/accounts/standing", Require(AccountsManage), h.setStanding)
 	app.Post("/admin/accounts/invite", Require(AccountsInvite), h.invite)
@@ -210,6 +212,9 @@ func (h *handlers) signInForm(l *frontend.Localizer, c *fiber.Ctx) frontend.Form
 	}
 	if next.Value != "" {
 		v.Lead = []string{l.Text("account.signin_needed")}
+	}
+	if h.relying(c) != nil {
+		v.Passkey = &frontend.PasskeyButton{Next: next.Value}
 	}
 	return v
 }

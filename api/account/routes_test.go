@@ -18,6 +18,8 @@ import (
 var ownRoutes = map[string]account.Action{
 	"/signup": account.SignIn, "/signin": account.SignIn, "/signin/link": account.SignIn, "/forgot": account.SignIn, "/confirm": account.SignIn, "/signout": account.SignIn,
 	"/account/profile": account.AccountSelf, "/account/mail": account.AccountSelf, "/account/password": account.AccountSelf, "/account/sessions/end": account.AccountSelf,
+	"/signin/passkey/begin": account.SignIn, "/signin/passkey": account.SignIn,
+	"/account/passkeys/begin": account.AccountSelf, "/account/passkeys": account.AccountSelf, "/account/passkeys/delete": account.AccountSelf,
 	"/account/tokens": account.TokenUse, "/account/tokens/delete": account.TokenUse, "/account/delete": account.AccountSelf,
 	"/admin/accounts/standing": account.AccountsManage, "/admin/accounts/invite": account.AccountsInvite,
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // done are the words that the page of one's account says after something was done, by the parameter "done".
-var done = []string{"profile", "password", "session", "token_deleted"}
+var done = []string{"profile", "password", "session", "token_deleted", "passkey", "passkey_deleted"}
 
 // wrong is what was wrong with one of the page's forms.
 type wrong struct {
@@ -44,8 +44,13 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	case said != "":
 	case slices.Contains(done, asked):
 		key := "account." + asked + "_done"
-		if asked == "token_deleted" {
+		switch asked {
+		case "token_deleted":
 			key = "account.token_deleted"
+		case "passkey_deleted":
+			key = "passkey.deleted"
+		case "passkey":
+			key = "passkey.done"
 		}
 		v.Done = l.Text(key)
 	case asked == "mail":
@@ -81,6 +86,9 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	v.Delete = frontend.Form{Title: l.Text("account.delete_title"), Lead: l.Text("account.delete_lead"), Action: "/account/delete", Button: l.Text("account.delete_button"), Danger: true,
 		Fields: append(slices.Clone(now), frontend.FormField{Name: "sure", Kind: "checkbox", Value: "yes", Label: l.Text("account.delete_sure")})}
 	if err := h.listAccess(c, actor, &v); err != nil {
+		return err
+	}
+	if v.Passkeys, err = h.passkeysView(c, l, a); err != nil {
 		return err
 	}
 	code := http.StatusOK

@@ -39,6 +39,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"island/embed.ts", "embed.js"},
 		{"styles/posting.css", "posting.css"},
 		{"island/posting.ts", "posting.js"},
+		{"island/passkey.ts", "passkey.js"},
 		{"island/pinmap.ts", "pinmap.js"},
 	} {
 		body, packages, err := bundle(root, nodeModules, entry.from)
