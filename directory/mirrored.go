@@ -10,6 +10,7 @@ type Mirrored struct {
 	Epoch   int64 `json:"epoch,omitempty"`   // of the origin's log: another one after it was restored from a backup
 	Version Seq   `json:"version,omitempty"` // in the origin's log; states are ordered by Epoch, then Version
 
+	ID       ID        `json:"id,omitempty"`  // at its origin, where that is not its ID here because somebody had it before
 	Via      []string  `json:"via,omitempty"` // hosts of the instances that show it to us, sorted; none: withdrawn
 	Received time.Time `json:"received,omitzero"`
 	Raw      string    `json:"raw,omitempty"` // the activity as it was received, with its origin's proof, packed

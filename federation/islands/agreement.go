@@ -1,0 +1,316 @@
+package islands
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation/vocab"
+
+	"github.com/google/uuid"
+)
+
+// State says how far one direction of an agreement has come.
+type State string
+
+// States. Asked, Offered and Refused are before an agreement, Accepted and Narrowed are one, Paused and Ended after it.
+const (
+	Offered  State = "offered"  // the directory that would be followed has invited the other
+	Asked    State = "asked"    // the one that would follow waits for an answer
+	Accepted State = "accepted" // as it was asked
+	Narrowed State = "narrowed" // for less than was asked
+	Refused  State = "refused"
+	Paused   State = "paused" // nothing is sent and nothing is seen, and either can go on when whoever paused wants to
+	Ended    State = "ended"
+)
+
+// Policy says what becomes of what comes in.
+type Policy string
+
+// Policies.
+const (
+	Show    Policy = "show"    // is public at once
+	Review  Policy = "review"  // waits for a moderator
+	Suggest Policy = "suggest" // is a draft that a moderator may take up
+)
+
+// Agreement is what this directory and another one have agreed to, in both directions. It is a record of the store.
+type Agreement struct {
+	Host  string      `json:"-"`               // of the other directory
+	Name  string      `json:"name,omitempty"`  // what it calls itself
+	Actor string      `json:"actor,omitempty"` // its mirror; empty until it was found
+	Inbox string      `json:"inbox,omitempty"`
+	About Description `json:"about,omitzero"` // what it said of itself when it was last asked
+	Seen  time.Time   `json:"seen,omitzero"`  // when that was
+	In    Side        `json:"in"`             // we follow it
+	Out   Side        `json:"out"`            // it follows us
+
+	rev int64
+}
+
+// Side is one direction of an agreement.
+type Side struct {
+	State    State     `json:"state,omitempty"`    // empty: nothing was ever said
+	Follow   string    `json:"follow,omitempty"`   // id of the Follow that it is about
+	Asked    Scope     `json:"asked,omitzero"`     // what the follower wants
+	Agreed   Scope     `json:"agreed,omitzero"`    // what the other one gives; both must hold
+	Policy   Policy    `json:"policy,omitempty"`   // of In
+	PassOn   bool      `json:"passOn,omitempty"`   // the follower may show it to others in its turn
+	ByUs     bool      `json:"byUs,omitempty"`     // it was this side that refused, paused or ended
+	Since    time.Time `json:"since,omitzero"`     // of the state
+	Note     string    `json:"note,omitempty"`     // said with it, in plain text
+	Tell     string    `json:"tell,omitempty"`     // what the other side has not heard yet: a type of activity
+	TellID   string    `json:"tellId,omitempty"`   // its id
+	TellNext time.Time `json:"tellNext,omitzero"`  // not before
+	Error    string    `json:"error,omitempty"`    // why it could not be told
+	MaxItems int       `json:"maxItems,omitempty"` // of In: how many entries are taken at most; 0 for DefaultMaxItems
+}
+
+// DefaultMaxItems is how many entries of one island are taken unless the agreement says otherwise.
+const DefaultMaxItems = 500_000
+
+// Active reports whether entries go this way.
+func (s *Side) Active() bool { return s.State == Accepted || s.State == Narrowed }
+
+func (s *Side) prepare() {
+	if s.Policy == "" {
+		s.Policy = Show
+	}
+}
+
+// holds reports whether an entry is in what was asked and in what was agreed.
+func (s *Side) holds(c *candidate) bool { return s.Asked.holds(c) && s.Agreed.holds(c) }
+
+func (s *Side) max() int {
+	if s.MaxItems > 0 {
+		return s.MaxItems
+	}
+	return DefaultMaxItems
+}
+
+// ErrNoAgreement is an island with which there is nothing that the operator could decide on in that way.
+var ErrNoAgreement = fmt.Errorf("nothing of that kind stands with this island: %w", directory.ErrNotFound)
+
+// HostOf understands what an operator types for another directory: its host, or any address of it. The error is a
+// [directory.Invalid] about "island".
+func HostOf(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	address := text
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || vocab.Host(address) == "" || u.User != nil || len(address) > 300 {
+		return "", directory.Invalid{{Field: "island", Code: directory.CodeInvalid, Params: map[string]any{"value": text}}}
+	}
+	return vocab.Host(u.Scheme + "://" + u.Host), nil
+}
+
+// The functions below are what an operator decides. They write to the store only, so they work beside a running server,
+// which tells the other side within seconds, or as soon as that answers again.
+
+// Ask asks another directory to let us show what is in a scope.
+func Ask(ctx context.Context, store directory.Store, island string, scope Scope, policy Policy) (Agreement, error) {
+	host, err := HostOf(island)
+	if err != nil {
+		return Agreement{}, err
+	}
+	if err := scope.Validate(); err != nil {
+		return Agreement{}, err
+	}
+	switch policy {
+	case "":
+		policy = Show
+	case Show, Review, Suggest:
+	default:
+		return Agreement{}, directory.Invalid{{Field: "policy", Code: directory.CodeUnknown, Params: map[string]any{"value": string(policy)}}}
+	}
+	return decide(ctx, store, host, func(a *Agreement) error {
+		a.In.Asked, a.In.Agreed, a.In.Policy, a.In.Note = scope, Scope{Others: true}, policy, ""
+		a.In.Follow = "follows/" + uuid.NewString() // what comes before it is the server's to say
+		a.In.set(Asked, true, "Follow")
+		return nil
+	})
+}
+
+// Offer invites another directory to follow us for a scope. When it asks for that or less, it is accepted at once.
+func Offer(ctx context.Context, store directory.Store, island string, scope Scope) (Agreement, error) {
+	host, err := HostOf(island)
+	if err != nil {
+		return Agreement{}, err
+	}
+	if err := scope.Validate(); err != nil {
+		return Agreement{}, err
+	}
+	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.Out.Active() {
+			return ErrNoAgreement
+		}
+		a.Out.Agreed, a.Out.PassOn = scope, true
+		a.Out.set(Offered, true, "Offer")
+		return nil
+	})
+}
+
+// Accept says yes to an island that asks to follow us. narrower, when not nil, is what it gets of what it asked for; it may
+// also be said later, about an agreement that stands. passOn lets it show our entries to others in its turn.
+func Accept(ctx context.Context, store directory.Store, host string, narrower *Scope, passOn bool) (Agreement, error) {
+	if narrower != nil {
+		if err := narrower.Validate(); err != nil {
+			return Agreement{}, err
+		}
+	}
+	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.Out.State == "" || a.Out.Follow == "" {
+			return ErrNoAgreement
+		}
+		a.Out.Agreed, a.Out.PassOn = Scope{Others: true}, passOn
+		state := Accepted
+		if narrower != nil {
+			a.Out.Agreed, state = *narrower, Narrowed
+		}
+		a.Out.set(state, true, "Accept")
+		return nil
+	})
+}
+
+// Refuse says no to an island that asks to follow us. note is told to it.
+func Refuse(ctx context.Context, store directory.Store, host, note string) (Agreement, error) {
+	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.Out.State != Asked {
+			return ErrNoAgreement
+		}
+		a.Out.Note = note
+		a.Out.set(Refused, true, "Reject")
+		return nil
+	})
+}
+
+// Direction names a side of an agreement.
+type Direction string
+
+// Directions.
+const (
+	In   Direction = "in"   // we follow
+	Out  Direction = "out"  // they follow
+	Both Direction = "both" // whatever stands
+)
+
+func (a *Agreement) sides(d Direction) []*Side {
+	switch d {
+	case In:
+		return []*Side{&a.In}
+	case Out:
+		return []*Side{&a.Out}
+	}
+	return []*Side{&a.In, &a.Out}
+}
+
+// Pause stops an agreement for a while: what came disappears from public view, and is purged after [PurgeAfter].
+func Pause(ctx context.Context, store directory.Store, host string, d Direction) (Agreement, error) {
+	return stop(ctx, store, host, d, Paused, func(s *Side) bool { return s.Active() })
+}
+
+// End ends an agreement, or takes back that one was asked for or offered.
+func End(ctx context.Context, store directory.Store, host string, d Direction) (Agreement, error) {
+	return stop(ctx, store, host, d, Ended, func(s *Side) bool {
+		return s.Active() || s.State == Paused || s.State == Asked || s.State == Offered
+	})
+}
+
+func stop(ctx context.Context, store directory.Store, host string, d Direction, to State, can func(*Side) bool) (Agreement, error) {
+	return decide(ctx, store, host, func(a *Agreement) error {
+		any := false
+		for _, s := range a.sides(d) {
+			if !can(s) {
+				continue
+			}
+			any = true
+			tell := "Undo"
+			if s == &a.Out {
+				tell = "Reject"
+			}
+			if s.Follow == "" {
+				tell = "" // nobody waits for an answer
+			}
+			s.set(to, true, tell)
+		}
+		if !any {
+			return ErrNoAgreement
+		}
+		return nil
+	})
+}
+
+// Resume goes on with what this side has paused.
+func Resume(ctx context.Context, store directory.Store, host string, d Direction) (Agreement, error) {
+	return decide(ctx, store, host, func(a *Agreement) error {
+		any := false
+		for _, s := range a.sides(d) {
+			if s.State != Paused || !s.ByUs {
+				continue
+			}
+			any = true
+			if s == &a.In {
+				s.Follow = "follows/" + uuid.NewString()
+				s.set(Asked, true, "Follow")
+			} else {
+				s.set(Narrowed, true, "Accept")
+			}
+		}
+		if !any {
+			return ErrNoAgreement
+		}
+		return nil
+	})
+}
+
+// SetPolicy says what becomes of what comes from an island from now on.
+func SetPolicy(ctx context.Context, store directory.Store, host string, p Policy) (Agreement, error) {
+	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.In.State == "" || p != Show && p != Review && p != Suggest {
+			return ErrNoAgreement
+		}
+		a.In.Policy = p
+		return nil
+	})
+}
+
+// set moves a side to a state and notes what the other directory is to be told.
+func (s *Side) set(to State, byUs bool, tell string) {
+	s.State, s.ByUs, s.Since = to, byUs, time.Now().UTC()
+	s.Tell, s.TellID, s.TellNext, s.Error = tell, uuid.NewString(), time.Time{}, ""
+	if byUs && tell != "Reject" {
+		s.Note = ""
+	}
+}
+
+func decide(ctx context.Context, store directory.Store, host string, fn func(*Agreement) error) (Agreement, error) {
+	a, err := change(ctx, store, kindIsland, host, func(a *Agreement, _ int64) (bool, error) {
+		return true, fn(a)
+	})
+	a.Host = host
+	return a, err
+}
+
+// List returns the agreements, by host.
+func List(ctx context.Context, store directory.Store) ([]Agreement, error) {
+	var list []Agreement
+	err := each(ctx, store, kindIsland, func(key string, rev int64, a Agreement) error {
+		a.Host, a.rev = key, rev
+		list = append(list, a)
+		return nil
+	})
+	return list, err
+}
+
+// With returns the agreement with a host; its states are empty when nothing was ever said.
+func With(ctx context.Context, store directory.Store, host string) (Agreement, error) {
+	a := Agreement{}
+	_, err := get(ctx, store, kindIsland, host, &a)
+	a.Host = host
+	return a, err
+}

@@ -1,0 +1,48 @@
+package islands
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// What one island can make us do. Beyond what it tells us by itself, we ask when it suits us; beyond what it can mean, not
+// at all for a while.
+const (
+	pushBurst, pushPerSecond = 500, 5
+	takeBurst, takePerHour   = 2 * DefaultMaxItems, DefaultMaxItems / 2
+)
+
+type flows struct {
+	mu  sync.Mutex
+	all map[string]*flow
+}
+
+type flow struct{ pushed, taken *rate.Limiter }
+
+func (f *flows) of(host string) *flow {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all == nil {
+		f.all = map[string]*flow{}
+	}
+	one := f.all[host]
+	if one == nil {
+		one = &flow{rate.NewLimiter(pushPerSecond, pushBurst), rate.NewLimiter(rate.Every(time.Hour/takePerHour), takeBurst)}
+		f.all[host] = one
+	}
+	return one
+}
+
+// push reports whether one more activity that an island sent is looked at now.
+func (f *flows) push(host string, now time.Time) bool { return f.of(host).pushed.AllowN(now, 1) }
+
+// take counts entries of an island, and reports whether it was still within what is taken.
+func (f *flows) take(host string, n int, now time.Time) bool {
+	r := f.of(host).taken.ReserveN(now, n)
+	return r.OK() && r.DelayFrom(now) == 0
+}
+
+// may reports whether more of an island is taken now.
+func (f *flows) may(host string, now time.Time) bool { return f.of(host).taken.TokensAt(now) >= 1 }

@@ -1,0 +1,252 @@
+// Package islands is the archipelago: directories that agree to show one another's entries. It holds the agreements, sends
+// on what they name, takes what comes, and keeps both sides equal. FEDERATION.md says what it speaks.
+package islands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/taxonomy"
+	"archipel/federation"
+	"archipel/federation/vocab"
+)
+
+// actorName is the name of the actor that other directories follow.
+const actorName = "mirror"
+
+// Options configure a [Service]. Network, Directory, Mirrors, Taxonomy and Site are required.
+type Options struct {
+	Network   *federation.Service
+	Directory *directory.Directory
+	Mirrors   *Mirrors // a view of Directory
+	Taxonomy  *taxonomy.Taxonomy
+	Zones     func(*directory.Entry) []string // codes of the zones that an entry lies in, with those above; nil: none are known
+	Site      func() Site                     // asked whenever it is shown
+	PublicURL string                          // as the Network has it
+	Version   string                          // of the program
+	Log       *slog.Logger
+	Now       func() time.Time
+	Poll      time.Duration // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
+}
+
+// Site is what other directories see of this one before they agree to anything.
+type Site struct {
+	Name, Summary, Territory string
+	Languages                []string
+	Licence                  string // of entries that name none; SPDX
+	Contact                  string
+}
+
+// Service is this directory's part in the archipelago. Create it with [New], before the Network is served, and drive it
+// with [Service.Run].
+type Service struct {
+	Options
+	base, host string
+	scheme     string // of every address: https, or http on loopback
+	store      directory.Store
+
+	self   *self
+	cache  *agreements
+	bodies bodyCache
+	ledger ledgers
+	wake   chan struct{}
+	wanted wanted // peers to be asked now
+	flows  flows
+	syncs  syncLocks
+}
+
+// New opens the archipelago for a directory, and gives the Network its actor.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zones == nil {
+		o.Zones = func(*directory.Entry) []string { return nil }
+	}
+	if o.Poll <= 0 {
+		o.Poll = 10 * time.Minute
+	}
+	scheme, _, _ := strings.Cut(o.PublicURL, "://")
+	s := &Service{
+		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), scheme: scheme, store: o.Directory.Store(),
+		wake: make(chan struct{}, 1), cache: &agreements{},
+	}
+	var err error
+	if s.self, err = openSelf(ctx, s.store); err != nil {
+		return nil, fmt.Errorf("islands: %w", err)
+	}
+	if err := s.cache.refresh(ctx, s.store); err != nil {
+		return nil, fmt.Errorf("islands: %w", err)
+	}
+	o.Network.Admit(actorName, s)
+	for path, h := range map[string]http.HandlerFunc{
+		"/ap/mirror": s.actor, "/mirror/island": s.island, "/mirror/changes": s.changes, "/mirror/digest": s.digest,
+		"/mirror/bucket": s.bucket, "/mirror/objects": s.objects, "/ap/mirror/outbox": s.empty, "/ap/mirror/followers": s.empty,
+	} {
+		o.Network.Handle("GET "+path, h)
+	}
+	return s, nil
+}
+
+func (s *Service) mirrorID() string { return s.Network.ActorID(actorName) }
+
+// Run tells other directories what the operator decided, delivers, asks them what changed and purges what is to go, until
+// ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	var reconciled string // what visibility was last made from
+	var purged time.Time
+	for {
+		if err := s.cache.refresh(ctx, s.store); err != nil && ctx.Err() == nil {
+			s.Log.Warn("islands: the agreements cannot be read", "err", err)
+		}
+		s.drive(ctx)
+		s.tell(ctx, &asking)
+		if now := s.visibility(); now.key != reconciled {
+			if err := s.reconcile(ctx, now); err == nil {
+				reconciled = now.key
+			} else if ctx.Err() == nil {
+				s.Log.Warn("islands: what may be seen is not settled yet", "err", err)
+			}
+		}
+		s.pollAll(ctx, &asking)
+		if now := s.Now(); now.Sub(purged) > time.Hour {
+			purged = now
+			if err := s.purge(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("islands: purging will go on later", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// stir makes Run look at once.
+func (s *Service) stir() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// wanted is which peers are to be asked as soon as possible.
+type wanted struct {
+	mu   sync.Mutex
+	sync map[string]bool
+	full map[string]bool
+}
+
+func (w *wanted) add(host string, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sync == nil {
+		w.sync, w.full = map[string]bool{}, map[string]bool{}
+	}
+	w.sync[host] = true
+	if full {
+		w.full[host] = true
+	}
+}
+
+func (w *wanted) take(host string) (soon, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	soon, full = w.sync[host], w.full[host]
+	delete(w.sync, host)
+	delete(w.full, host)
+	return soon, full
+}
+
+// pollAll starts to ask those peers whose time has come, each in its own goroutine, one at a time.
+func (s *Service) pollAll(ctx context.Context, wg *sync.WaitGroup) {
+	for _, a := range s.cache.list() {
+		if !a.In.Active() || s.Network.Blocks(a.Host) || !s.syncs.try(a.Host) {
+			continue
+		}
+		state, err := s.syncState(ctx, a.Host)
+		if err != nil {
+			s.syncs.done(a.Host)
+			continue
+		}
+		soon, full := s.wanted.take(a.Host)
+		now := s.Now()
+		full = full || now.Sub(state.Compared) > compareEvery
+		if !soon && !full && now.Before(state.Next) || now.Before(state.Wait) && !soon {
+			s.syncs.done(a.Host)
+			continue
+		}
+		host := a.Host
+		wg.Go(func() {
+			defer s.syncs.done(host)
+			if err := s.sync(ctx, host, full); err != nil && ctx.Err() == nil {
+				s.Log.Info("islands: a peer could not be asked", "island", host, "err", err)
+			}
+		})
+	}
+}
+
+// Sync asks an island now what changed, and compares everything when full is set. It waits until that is done.
+func (s *Service) Sync(ctx context.Context, host string, full bool) error {
+	if err := s.cache.refresh(ctx, s.store); err != nil {
+		return err
+	}
+	for !s.syncs.try(host) {
+		t := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	defer s.syncs.done(host)
+	return s.sync(ctx, host, full)
+}
+
+// syncLocks let one at a time ask a peer.
+type syncLocks struct {
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+func (l *syncLocks) try(host string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[host] {
+		return false
+	}
+	if l.busy == nil {
+		l.busy = map[string]bool{}
+	}
+	l.busy[host] = true
+	return true
+}
+
+func (l *syncLocks) done(host string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.busy, host)
+}
+
+// jitter spreads what many directories would do at the same moment.
+func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2+1) }
+
+func isStale(err error) bool { return errors.Is(err, directory.ErrStale) }

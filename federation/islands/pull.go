@@ -1,0 +1,340 @@
+package islands
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"archipel/directory"
+	"archipel/federation"
+	"archipel/federation/fetch"
+	"archipel/federation/vocab"
+
+	"github.com/google/uuid"
+)
+
+const (
+	compareEvery = 24 * time.Hour
+	maxPages     = 20_000 // of one asking
+)
+
+// SyncState is how asking an island fares. It is a record of the store, by host.
+type SyncState struct {
+	Cursor   string         `json:"cursor,omitempty"`   // in its log
+	Next     time.Time      `json:"next,omitzero"`      // when it is asked again, without a reason
+	Wait     time.Time      `json:"wait,omitzero"`      // not before, after a failure
+	Contact  time.Time      `json:"contact,omitzero"`   // when it last answered, or told us something
+	Compared time.Time      `json:"compared,omitzero"`  // when everything was last compared
+	Differed int            `json:"differed,omitempty"` // entries that comparing set right, the last time
+	Failures int            `json:"failures,omitempty"` // in a row
+	Error    string         `json:"error,omitempty"`
+	Since    time.Time      `json:"since,omitzero"`    // of the first failure in the row
+	Refused  map[string]int `json:"refused,omitempty"` // what was not taken, by why, since it was last compared
+}
+
+func (s *Service) syncState(ctx context.Context, host string) (SyncState, error) {
+	var v SyncState
+	_, err := get(ctx, s.store, kindSync, host, &v)
+	return v, err
+}
+
+func (s *Service) changeSync(ctx context.Context, host string, fn func(*SyncState)) error {
+	_, err := change(ctx, s.store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
+		fn(v)
+		return true, nil
+	})
+	return err
+}
+
+func (s *Service) noteRefusal(ctx context.Context, host string, o outcome) {
+	if o.Refused == 0 {
+		return
+	}
+	err := s.changeSync(ctx, host, func(v *SyncState) {
+		if v.Refused == nil {
+			v.Refused = map[string]int{}
+		}
+		for why, n := range o.Why {
+			v.Refused[why] += n
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("islands: what was refused cannot be noted", "island", host, "err", err)
+	}
+}
+
+// follows reports whether there is a gap between what we have of a peer and what it tells us now. Cursors are compared by
+// their places; when it tells what we should have already, either it repeats itself, or its log lost its end: both are
+// settled by asking.
+func (s *Service) follows(ctx context.Context, host, after, now string) (gap bool, err error) {
+	state, err := s.syncState(ctx, host)
+	if err != nil {
+		return false, err
+	}
+	have, _, okHave := split(state.Cursor)
+	before, _, okBefore := split(after)
+	at, _, okAt := split(now)
+	return !okHave || !okBefore || !okAt || have.epoch != at.epoch || before.seq > have.seq || at.seq <= have.seq, nil
+}
+
+// arrived notes that everything up to a peer's cursor is here.
+func (s *Service) arrived(ctx context.Context, host, token string) error {
+	return s.changeSync(ctx, host, func(v *SyncState) {
+		have, _, _ := split(v.Cursor)
+		if at, _, ok := split(token); ok && at.epoch == have.epoch && at.seq > have.seq {
+			v.Cursor = token
+		}
+		v.Contact = s.Now().UTC()
+	})
+}
+
+// sync asks a peer what changed, until there is nothing more; with full, or when its log is not the one that we knew, both
+// sides compare everything then.
+func (s *Service) sync(ctx context.Context, host string, full bool) error {
+	err := s.syncOnce(ctx, host, full)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	noted := s.changeSync(ctx, host, func(v *SyncState) {
+		now := s.Now().UTC()
+		if err == nil {
+			v.Failures, v.Error, v.Since, v.Wait, v.Contact, v.Next = 0, "", time.Time{}, time.Time{}, now, now.Add(jitter(s.Poll))
+			return
+		}
+		if v.Failures++; v.Failures == 1 {
+			v.Since = now
+		}
+		v.Error, v.Wait = cut(err.Error(), 300), now.Add(waitFor(v.Failures))
+		v.Next = v.Wait
+		if full {
+			v.Compared = time.Time{}
+		}
+	})
+	return errors.Join(err, noted)
+}
+
+func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
+	peer := s.cache.get(host)
+	if peer == nil || !peer.In.Active() || peer.Actor == "" {
+		return fmt.Errorf("%s: %w", host, ErrNoAgreement)
+	}
+	if err := s.refreshAbout(ctx, host); err != nil && !federation.MayPass(err) {
+		s.Log.Info("islands: a peer's description cannot be read", "island", host, "err", err)
+	}
+	state, err := s.syncState(ctx, host)
+	if err != nil {
+		return err
+	}
+	anew := state.Cursor == ""
+	full = full || anew
+	for range maxPages {
+		if !s.flows.may(host, s.Now()) {
+			return &directory.Later{After: 10 * time.Minute, Err: fmt.Errorf("%s sends more than can be meant", host)}
+		}
+		address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor)
+		if anew {
+			address += "&snapshot=1"
+		}
+		p, err := s.fetchPage(ctx, address)
+		var status *fetch.StatusError
+		if errors.As(err, &status) && status.Code == http.StatusGone && state.Cursor != "" {
+			s.Log.Info("islands: a peer's log is not the one that was known; everything is read anew", "island", host)
+			state.Cursor, anew, full = "", true, true
+			if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor = "" }); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.takePage(ctx, host, p); err != nil {
+			return err
+		}
+		if _, _, ok := split(p.Cursor); !ok || p.More && p.Cursor == state.Cursor {
+			return fmt.Errorf("%s does not say where to go on: %w", host, errForm)
+		}
+		state.Cursor = p.Cursor
+		if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Contact = p.Cursor, s.Now().UTC() }); err != nil {
+			return err
+		}
+		if !p.More {
+			if full {
+				return s.compare(ctx, host)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("%s never comes to an end: %w", host, errForm)
+}
+
+// fetchPage reads a page of a peer.
+func (s *Service) fetchPage(ctx context.Context, address string) (*page, error) {
+	a, err := s.Network.FetchAs(ctx, actorName, address, fetch.Activity)
+	if err != nil {
+		return nil, err
+	}
+	var p page
+	if err := json.Unmarshal(a.Body, &p); err != nil {
+		return nil, fmt.Errorf("%.200q: %w: %w", address, fetch.ErrJSON, err)
+	}
+	if len(p.Items) > 2*pageItems {
+		return nil, fmt.Errorf("%.200q: a page of %d: %w", address, len(p.Items), fetch.ErrTooLarge)
+	}
+	return &p, nil
+}
+
+// takePage writes what is on a page of a peer.
+func (s *Service) takePage(ctx context.Context, host string, p *page) error {
+	peer := s.cache.get(host)
+	if peer == nil || !peer.In.Active() {
+		return fmt.Errorf("%s: %w", host, ErrNoAgreement) // it ended meanwhile
+	}
+	s.flows.take(host, len(p.Items), s.Now())
+	docs := make([]map[string]any, len(p.Items))
+	var wg sync.WaitGroup
+	const workers = 2
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(p.Items); i += workers {
+				if len(p.Items[i]) <= maxObject {
+					docs[i], _ = fetch.Object(p.Items[i]) // what is none is refused below
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var states []map[string]any
+	var gone []news
+	for _, doc := range docs {
+		if doc["type"] != "Remove" {
+			states = append(states, doc)
+		} else if n, ok := s.withdrawal(vocab.Text(doc, "object")); ok && vocab.Text(doc, "actor") == peer.Actor {
+			gone = append(gone, n)
+		}
+	}
+	all, refused, err := s.readAll(ctx, states)
+	if err != nil {
+		return err
+	}
+	o, err := s.apply(ctx, peer, append(all, gone...)) // an object is on a page once, so their order does not matter
+	o.add(refused)
+	s.noteRefusal(ctx, host, o)
+	return err
+}
+
+// compare sets right whatever is not as the peer has it, by asking for sums of everything, then for lists where they differ,
+// then for single entries.
+func (s *Service) compare(ctx context.Context, host string) error {
+	base := s.scheme + "://" + host + "/mirror/"
+	var theirs summary
+	if err := s.fetchJSON(ctx, base+"digest", &theirs); err != nil {
+		return err
+	}
+	if len(theirs.Buckets) != 256 {
+		return fmt.Errorf("the digest of %s has %d sums: %w", host, len(theirs.Buckets), errForm)
+	}
+	var ours digests
+	s.Mirrors.standing(host, func(_ uuid.UUID, v version) { ours.add(&v) })
+	var missing []string
+	var extra []news
+	for n := range ours {
+		if sum, err := base64.StdEncoding.DecodeString(theirs.Buckets[n]); err == nil && slices.Equal(sum, ours[n][:]) {
+			continue
+		}
+		var list bucketList
+		if err := s.fetchJSON(ctx, base+"bucket?n="+strconv.Itoa(n), &list); err != nil {
+			return err
+		}
+		m, x, err := s.differences(host, byte(n), list.Items)
+		if err != nil {
+			return err
+		}
+		missing, extra = append(missing, m...), append(extra, x...)
+	}
+	if s.Mirrors.fromPeer(host)+len(missing) > 4*DefaultMaxItems {
+		return fmt.Errorf("%s lists too much: %w", host, errForm)
+	}
+	peer := s.cache.get(host)
+	if peer == nil || !peer.In.Active() {
+		return fmt.Errorf("%s: %w", host, ErrNoAgreement)
+	}
+	o, err := s.apply(ctx, peer, extra)
+	if err != nil {
+		return err
+	}
+	differed := o.Written
+	for batch := range slices.Chunk(missing, maxAskedFor) {
+		q := url.Values{"id": batch}
+		p, err := s.fetchPage(ctx, base+"objects?"+q.Encode())
+		if err != nil {
+			return err
+		}
+		if err := s.takePage(ctx, host, p); err != nil {
+			return err
+		}
+		differed += len(p.Items)
+	}
+	if differed > 0 {
+		s.Log.Info("islands: compared", "island", host, "set right", differed)
+	}
+	return s.changeSync(ctx, host, func(v *SyncState) { v.Compared, v.Differed = s.Now().UTC(), differed })
+}
+
+// differences are what a peer has in one bucket and we have not, or in another version, and what we have by way of it and it
+// has not.
+func (s *Service) differences(host string, n byte, items []string) (missing []string, extra []news, err error) {
+	theirs := make(map[string]string, len(items))
+	for _, item := range items {
+		name, v, ok := strings.Cut(item, " ")
+		origin, id, _ := strings.Cut(name, "/")
+		sum := sha256.Sum256([]byte(name))
+		if !ok || !directory.ID(id).Valid() || sum[0] != n {
+			return nil, nil, fmt.Errorf("%.100q in bucket %d of %s: %w", item, n, host, errForm)
+		}
+		if origin != s.host {
+			theirs[name] = v
+		}
+	}
+	s.Mirrors.standing(host, func(_ uuid.UUID, v version) {
+		if v.bucket() != n {
+			return
+		}
+		name := v.name()
+		have, there := theirs[name]
+		if !there {
+			extra = append(extra, news{&state{origin: v.host, id: directory.ID(v.id.String())}, true})
+		} else if have == string(appendVersion(nil, v.epoch, v.version)) {
+			delete(theirs, name)
+		}
+	})
+	return slices.Sorted(maps.Keys(theirs)), extra, nil
+}
+
+func (s *Service) fetchJSON(ctx context.Context, address string, v any) error {
+	a, err := s.Network.FetchAs(ctx, actorName, address, []fetch.MediaType{{Type: "application/json"}})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		return fmt.Errorf("%.200q: %w: %w", address, fetch.ErrJSON, err)
+	}
+	return nil
+}
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}

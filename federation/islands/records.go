@@ -1,0 +1,194 @@
+package islands
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"archipel/directory"
+)
+
+// The kinds of records that the archipelago keeps.
+const (
+	kindIsland  = "island"         // an Agreement, by host
+	kindSync    = "island-sync"    // how asking a peer fares, by host
+	kindOverlay = "island-overlay" // local curation, by the id of the entry
+	kindMap     = "island-map"     // words of an island in ours, by host
+	kindSelf    = "island-self"    // the identity of our log
+)
+
+// encode writes JSON without escaping what is safe.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// get reads a record into v. One that is not there leaves v alone and has revision 0.
+func get(ctx context.Context, store directory.Records, kind, key string, v any) (rev int64, err error) {
+	r, err := store.Record(ctx, kind, key)
+	if err != nil || r.Rev == 0 {
+		return 0, err
+	}
+	if err := json.Unmarshal(r.Value, v); err != nil {
+		return 0, fmt.Errorf("record %s %s: %w: %w", kind, key, directory.ErrCorrupt, err)
+	}
+	return r.Rev, nil
+}
+
+func put(ctx context.Context, store directory.Records, kind, key string, v any, rev int64) error {
+	b, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return store.PutRecord(ctx, kind, directory.Record{Key: key, Value: b, Rev: rev})
+}
+
+// change reads a record, lets fn change it, and writes it; of several who do so at once each has its say. fn reports
+// whether there is anything to write.
+func change[T any](ctx context.Context, store directory.Records, kind, key string, fn func(v *T, rev int64) (bool, error)) (T, error) {
+	for {
+		var v T
+		rev, err := get(ctx, store, kind, key, &v)
+		if err != nil {
+			return v, err
+		}
+		write, err := fn(&v, rev)
+		if err != nil || !write {
+			return v, err
+		}
+		if err = put(ctx, store, kind, key, v, rev); !isStale(err) {
+			return v, err
+		}
+	}
+}
+
+// each calls fn with every record of a kind.
+func each[T any](ctx context.Context, store directory.Records, kind string, fn func(key string, rev int64, v T) error) error {
+	for after := ""; ; {
+		records, err := store.Records(ctx, kind, after, 500)
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		for _, r := range records {
+			var v T
+			if err := json.Unmarshal(r.Value, &v); err != nil {
+				return fmt.Errorf("record %s %s: %w: %w", kind, r.Key, directory.ErrCorrupt, err)
+			}
+			if err := fn(r.Key, r.Rev, v); err != nil {
+				return err
+			}
+		}
+		after = records[len(records)-1].Key
+	}
+}
+
+// self is the identity of this directory's log: what cursors are signed with, and the epoch, another one after the log
+// turned out to have lost its end.
+type self struct {
+	mu     sync.Mutex
+	Epoch  int64  `json:"epoch"`
+	Secret string `json:"secret"` // hexadecimal
+}
+
+type storedSelf struct {
+	Epoch  int64  `json:"epoch"`
+	Secret string `json:"secret"`
+}
+
+func openSelf(ctx context.Context, store directory.Store) (*self, error) {
+	stored, err := change(ctx, store, kindSelf, "self", func(v *storedSelf, rev int64) (bool, error) {
+		if rev > 0 {
+			return false, nil
+		}
+		b := make([]byte, 32)
+		if _, err := rand.Read(b); err != nil {
+			return false, err
+		}
+		*v = storedSelf{Secret: hex.EncodeToString(b)}
+		return true, nil
+	})
+	return &self{Epoch: stored.Epoch, Secret: stored.Secret}, err
+}
+
+func (s *self) epoch() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Epoch
+}
+
+// rolledBack begins a new epoch, unless another process has done so since the one that was seen.
+func (s *self) rolledBack(ctx context.Context, store directory.Store, seen int64, now time.Time) error {
+	stored, err := change(ctx, store, kindSelf, "self", func(v *storedSelf, _ int64) (bool, error) {
+		if v.Epoch != seen {
+			return false, nil
+		}
+		v.Epoch = max(seen+1, now.Unix())
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Epoch = stored.Epoch
+	return nil
+}
+
+// agreements are what this process knows of the agreements.
+type agreements struct {
+	mu  sync.RWMutex
+	all map[string]*Agreement // by host
+}
+
+func (c *agreements) refresh(ctx context.Context, store directory.Store) error {
+	all := map[string]*Agreement{}
+	err := each(ctx, store, kindIsland, func(key string, rev int64, a Agreement) error {
+		a.Host, a.rev = key, rev
+		if before := c.get(key); before != nil && before.rev == rev {
+			all[key] = before
+			return nil
+		}
+		a.In.prepare()
+		a.Out.prepare()
+		all[key] = &a
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = all
+	return nil
+}
+
+// get returns the agreement with a host, or nil. It must not be changed.
+func (c *agreements) get(host string) *Agreement {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.all[host]
+}
+
+// list returns the agreements by host. They must not be changed.
+func (c *agreements) list() []*Agreement {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	list := make([]*Agreement, 0, len(c.all))
+	for _, a := range c.all {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b *Agreement) int { return strings.Compare(a.Host, b.Host) })
+	return list
+}
