@@ -21,6 +21,8 @@ type peer struct {
 	done  directory.Seq                  // delivered up to here
 	ahead map[directory.ID]directory.Seq // delivered in a later version than the change that was its turn
 	saved time.Time
+
+	renewed directory.Seq // told of new keys up to this change
 }
 
 const peerPrefix = "deliver "

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ type instance struct {
 	d     *directory.Directory
 	store directory.Store
 	s     *federation.Service
+
+	signedFetch atomic.Bool
 }
 
 // clock can be set ahead.
@@ -67,7 +70,7 @@ func open(t testing.TB, c *clock) *instance {
 	o := federation.Options{
 		Directory: d, Published: published, PublicURL: in.base, Version: "test",
 		Site: func() federation.Site {
-			return federation.Site{Name: "Archipel d'essai", Summary: "Pour les tests", Lang: "fr"}
+			return federation.Site{Name: "Archipel d'essai", Summary: "Pour les tests", Lang: "fr", SignedFetch: in.signedFetch.Load()}
 		},
 	}
 	if c != nil {

@@ -130,8 +130,16 @@ func (s *Service) organisation(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.fail(w, err)
 	case gone:
+		who, err := s.identity(r.Context(), id)
+		if err != nil {
+			s.fail(w, err)
+			return
+		}
+		// Its last word, that it is gone, is signed by it: the keys are shown on.
+		doc := s.identityTerms(who)
 		s.answer(w, http.StatusGone, typeActivity, map[string]any{
-			"@context": vocab.Context, "id": s.actorID(id), "type": "Tombstone", "formerType": e.Fediverse.ActorType(), "deleted": e.Updated.UTC().Format(time.RFC3339),
+			"@context": doc["@context"], "id": who.id, "type": "Tombstone", "formerType": e.Fediverse.ActorType(), "deleted": e.Updated.UTC().Format(time.RFC3339),
+			"publicKey": doc["publicKey"], "assertionMethod": doc["assertionMethod"],
 		})
 	default:
 		refuse(w, http.StatusNotFound, "")

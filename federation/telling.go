@@ -240,6 +240,9 @@ func (s *Service) sameProfile(who identity, a, b *directory.Entry) bool {
 // renewKeys tells the peer of new keys of the actors that are followed there, before it gets anything signed with them:
 // the actor with the new keys, signed with the old ones.
 func (p *peer) renewKeys(ctx context.Context, seq directory.Seq) error {
+	if seq <= p.renewed {
+		return nil
+	}
 	for address := range p.s.followers.audience(p.inbox) {
 		who, ok, err := p.s.ourActor(ctx, address)
 		if err != nil {
@@ -261,6 +264,7 @@ func (p *peer) renewKeys(ctx context.Context, seq directory.Seq) error {
 			}
 		}
 	}
+	p.renewed = seq
 	return nil
 }
 

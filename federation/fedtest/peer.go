@@ -31,6 +31,8 @@ type Peer struct {
 	RFC9421  bool                                              // it signs with RFC 9421, and answers 401 to anything else
 	Answer   func(w http.ResponseWriter, r *http.Request) bool // takes a request over when it returns true
 	Actor    map[string]any                                    // its document
+	Verify   func(keyID string) (pem string, err error)        // finds a key; nil: where its id says
+	Heard    func(doc map[string]any)                          // is told of what came, before it is answered
 	received []map[string]any
 	asked    []string // method and path of every request
 	rejected []error
@@ -111,6 +113,9 @@ func (p *Peer) take(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.received = append(p.received, doc)
+	if p.Heard != nil {
+		p.Heard(doc)
+	}
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -123,6 +128,20 @@ func (p *Peer) verify(r *http.Request, body []byte) error {
 	}, time.Now())
 	if err != nil {
 		return err
+	}
+	p.Lock()
+	find := p.Verify
+	p.Unlock()
+	if find != nil {
+		text, err := find(sig.KeyID)
+		if err != nil {
+			return err
+		}
+		public, err := signature.ParsePublicKey(text)
+		if err != nil {
+			return err
+		}
+		return sig.Verify(public)
 	}
 	id, _, _ := strings.Cut(sig.KeyID, "#")
 	_, actor := Get(p.t, id)
