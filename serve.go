@@ -104,8 +104,12 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		}
 		return err
 	})
+	var leases *directory.Leases // one file is for one node; several share a MongoDB
+	if c["mongo"] != "" {
+		leases = directory.NewLeases(directory.LeaseOptions{Store: store, Log: log})
+	}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced}, Rules: rules(words), Log: log,
+		Store: store, Leases: leases, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced}, Rules: rules(words), Log: log,
 	})
 	err = errors.Join(err, opening.Wait())
 	if finder != nil {
@@ -175,9 +179,14 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { site.watch(running) })
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
-	wg.Go(func() { mailer.Run(running) })
-	wg.Go(func() { calendars.Run(running) })
-	wg.Go(func() { asking.Run(running) })
+	shared := func(name string, work func(context.Context)) {
+		wg.Go(func() {
+			d.Leases().Run(running, name, func(ctx context.Context) error { work(ctx); return nil })
+		})
+	}
+	shared("mails", mailer.Run)
+	shared("calendars", calendars.Run)
+	shared("asking", asking.Run)
 	wg.Go(func() {
 		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
 			log.Error("a deleted account is not erased yet", "err", err)

@@ -37,6 +37,9 @@ func (s *Server) Decisions(address string) *Decisions {
 // Name implements [directory.Follower].
 func (f *Decisions) Name() string { return "decision-mails" }
 
+// Shared implements [directory.Shared]: a mail goes out once, however many nodes there are.
+func (f *Decisions) Shared() bool { return true }
+
 // Consume implements [directory.Follower].
 func (f *Decisions) Consume(ctx context.Context, changes []directory.Change) error {
 	for i := range changes {

@@ -30,12 +30,16 @@ func (l *Later) Unwrap() error { return l.Err }
 
 type follower struct {
 	Follower
+	shared  bool
 	stopped chan struct{} // closed when it is not driven any more
 	mu      sync.Mutex
 	state   FollowerState
 }
 
-func newFollower(f Follower) *follower { return &follower{Follower: f, stopped: make(chan struct{})} }
+func newFollower(f Follower) *follower {
+	s, ok := f.(Shared)
+	return &follower{Follower: f, shared: ok && s.Shared(), stopped: make(chan struct{})}
+}
 
 // Follow adds a follower to a directory that may be running. It goes on from its saved cursor, so whoever wants only what
 // comes saves one first. A follower of the same name is replaced, and has stopped before the new one begins.
@@ -140,7 +144,7 @@ func (d *Directory) Followers() []FollowerState {
 
 // driveShared drives a follower, on this node while no other does when it is [Shared].
 func (d *Directory) driveShared(ctx context.Context, f *follower) {
-	if s, ok := f.Follower.(Shared); !ok || !s.Shared() {
+	if !f.shared {
 		d.drive(ctx, f)
 		return
 	}
@@ -180,7 +184,7 @@ func (d *Directory) drive(ctx context.Context, f *follower) {
 		f.report(0, err, d.now())
 		pause(ctx, pauseFor/2+rand.N(pauseFor))
 	}
-	step := &stepper{d: d, name: f.Name()}
+	step := &stepper{d: d, name: f.Name(), shared: f.shared}
 	for known := false; !known && ctx.Err() == nil; {
 		if err := step.read(ctx); err != nil {
 			fail("read cursor", err)

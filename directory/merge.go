@@ -228,6 +228,9 @@ type Merges struct{ Directory *Directory }
 // Name implements [Follower].
 func (Merges) Name() string { return "merges" }
 
+// Shared implements [Shared].
+func (Merges) Shared() bool { return true }
+
 // Consume implements [Follower].
 func (m Merges) Consume(ctx context.Context, changes []Change) error {
 	for i := range changes {

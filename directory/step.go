@@ -9,9 +9,10 @@ import (
 
 // stepper is the place of a follower in the log, while it is driven here.
 type stepper struct {
-	d    *Directory
-	name string
-	at   Seq // as it is in the store
+	d      *Directory
+	name   string
+	shared bool
+	at     Seq // as it is in the store
 }
 
 type stepKey struct{}
@@ -28,6 +29,15 @@ func (s *stepper) read(ctx context.Context) error {
 func (s *stepper) to(ctx context.Context, at Seq) error {
 	if at <= s.at {
 		return nil
+	}
+	if !s.shared { // every node has its own, whatever the others say
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		err := s.d.store.SaveCursor(ctx, s.name, at)
+		if err == nil {
+			s.at = at
+		}
+		return err
 	}
 	err := s.d.steps.move(ctx, s.d.store, CursorMove{s.name, s.at, at})
 	if err == nil {

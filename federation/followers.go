@@ -47,6 +47,9 @@ type followerSet struct {
 	mu     sync.RWMutex
 	all    map[string]follower        // by followerKey
 	behind map[string]map[string]bool // whom somebody follows, by the inbox where it is told
+	digest map[[2]string]string       // by host and whom they follow there; made when it is asked for
+
+	version int // counts changes of who follows
 }
 
 func (fs *followerSet) get(key string) (follower, bool) {
@@ -275,15 +278,33 @@ func cmpString(a, b string) int {
 // syncHeader is the Collection-Synchronization header of a delivery to host (FEP-8fcf): the XOR of the SHA-256 of the
 // addresses of those there who follow one of our actors.
 func (s *Service) syncHeader(who identity, host string) string {
+	fs, key := s.followers, [2]string{host, who.id}
+	fs.mu.RLock()
+	header, known := fs.digest[key]
+	version := fs.version
+	fs.mu.RUnlock()
+	if known {
+		return header
+	}
 	var digest [sha256.Size]byte
-	for _, f := range s.followers.accepted(host, who.id) {
+	for _, f := range fs.accepted(host, who.id) {
 		sum := sha256.Sum256([]byte(f.Actor))
 		for i := range digest {
 			digest[i] ^= sum[i]
 		}
 	}
 	id := who.followersID()
-	return fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, id, id+"/sync", hex.EncodeToString(digest[:]))
+	header = fmt.Sprintf(`collectionId=%q, url=%q, digest="%s"`, id, id+"/sync", hex.EncodeToString(digest[:]))
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.version != version {
+		return header // somebody came or left meanwhile
+	}
+	if fs.digest == nil || len(fs.digest) > 10_000 {
+		fs.digest = map[[2]string]string{}
+	}
+	fs.digest[key] = header
+	return header
 }
 
 // drivePeers makes a Follower of the log of each inbox that has followers, and stops those that have none. The caller holds
@@ -303,7 +324,8 @@ func (s *Service) drivePeers(ctx context.Context) error {
 			wanted[f.to()] = f
 		}
 	}
-	s.followers.behind = behind
+	s.followers.behind, s.followers.digest = behind, nil
+	s.followers.version++
 	driven := map[string]bool{}
 	for _, state := range s.Directory.Followers() {
 		if inbox, ok := peerInbox(state.Name); ok {
@@ -322,7 +344,8 @@ func (s *Service) drivePeers(ctx context.Context) error {
 		// Its cursor may be there from an earlier time, when somebody else of that inbox followed.
 		at, err := s.store.Cursor(ctx, p.Name())
 		if err == nil && at < f.Since {
-			err = s.store.SaveCursor(ctx, p.Name(), f.Since)
+			// Where it stands elsewhere by now, another node drives it.
+			_, err = s.store.MoveCursors(ctx, []directory.CursorMove{{Name: p.Name(), From: at, To: f.Since}})
 		}
 		if err != nil {
 			failures = append(failures, err)

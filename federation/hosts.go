@@ -32,6 +32,10 @@ type Host struct {
 	Failures  int       `json:"failures,omitzero"` // in a row
 	Next      time.Time `json:"next,omitzero"`     // not asked before
 	LastError string    `json:"lastError,omitempty"`
+
+	Refused     int       `json:"refused,omitzero"` // activities that it did not want, in all
+	LastRefusal string    `json:"lastRefusal,omitempty"`
+	RefusedAt   time.Time `json:"refusedAt,omitzero"`
 }
 
 // hostState is a host with its place in the store and its turnstile.
@@ -142,6 +146,28 @@ func (h *hostStates) succeeded(ctx context.Context, host string) error {
 		s.Contact, s.Failing, s.Failures, s.Next, s.LastError = h.now().UTC(), time.Time{}, 0, time.Time{}, ""
 		return true
 	})
+}
+
+// refused notes that a host did not want an activity. It answers, so it is well.
+func (h *hostStates) refused(ctx context.Context, host, activity string, cause error) error {
+	return h.change(ctx, host, func(s *Host) bool {
+		now := h.now().UTC()
+		s.Refused++
+		s.LastRefusal, s.RefusedAt = short(activity+": "+cause.Error(), 300), now
+		s.Contact, s.Failing, s.Failures, s.Next, s.LastError = now, time.Time{}, 0, time.Time{}, ""
+		return true
+	})
+}
+
+// turn waits until one of the few deliveries at a time to a host can be made, and returns what ends it.
+func (h *hostStates) turn(ctx context.Context, host string) (release func(), err error) {
+	slots := h.of(host).slots
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // failed notes that a host does not answer, and says when to try again and whether its followers are to be given up.

@@ -127,7 +127,7 @@ func (s *Service) signBy(who identity, host string, other bool) fetch.Sign {
 func (s *Service) knockingBy(ctx context.Context, who identity, host string, fn func(fetch.Sign) error) error {
 	err := fn(s.signBy(who, host, false))
 	var status *fetch.StatusError
-	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
+	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized && status.Code != http.StatusForbidden {
 		return err
 	}
 	if again := fn(s.signBy(who, host, true)); again == nil {

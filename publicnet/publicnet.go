@@ -104,7 +104,7 @@ func Transport(loopback bool) *http.Transport {
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
-		MaxIdleConns:           200,
+		MaxIdleConns:           1000, // a delivery goes to hundreds of hosts, and to the same ones the next time
 		MaxIdleConnsPerHost:    2,
 		MaxConnsPerHost:        6,
 		IdleConnTimeout:        60 * time.Second,

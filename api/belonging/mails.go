@@ -24,6 +24,9 @@ type mails struct{ s *Service }
 // Name implements [directory.Follower].
 func (mails) Name() string { return "team-mails" }
 
+// Shared implements [directory.Shared].
+func (mails) Shared() bool { return true }
+
 // Consume implements [directory.Follower].
 func (m mails) Consume(ctx context.Context, changes []directory.Change) error {
 	for i := range changes {

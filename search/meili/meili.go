@@ -108,6 +108,9 @@ func Open(opt Options) (*Index, error) {
 // Name is the follower's name.
 func (x *Index) Name() string { return "search" }
 
+// Shared implements [directory.Shared]: the nodes of an instance share one index.
+func (x *Index) Shared() bool { return true }
+
 var errClosed = fmt.Errorf("search index is closed: %w", search.ErrUnavailable)
 
 // errLost says that the index is not on the server, or is not ours.
