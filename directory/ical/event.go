@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"html"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,8 +90,9 @@ func (r *reader) event(g *series, z *zones) (Event, bool) {
 	s := g.master
 	e := directory.Entry{Kind: directory.Event, Status: directory.Published, Name: oneLine(unescape(s.text("SUMMARY")), directory.MaxName)}
 	if looksLikeHTML(e.Name) {
-		e.Name = oneLine(fromHTML(e.Name), directory.MaxName)
+		e.Name = fromHTML(e.Name)
 	}
+	e.Name = oneLine(html.UnescapeString(e.Name), directory.MaxName)
 	if e.Name == "" {
 		r.warn(WarnTitle, s.uid, 1)
 		return Event{}, false
@@ -236,6 +238,10 @@ func like(t, start stamp) stamp {
 // following is how many dates a change of all dates from one on is worked out for.
 const following = 100
 
+// maxFutures is how many changes of that kind a calendar may have, since each has its dates worked out; those of others count
+// for one date.
+const maxFutures = 100
+
 // override takes what was said of one date of a series.
 func (r *reader) override(v *directory.Schedule, d, master *source, z *zones, where zone) {
 	in := where
@@ -258,8 +264,10 @@ func (r *reader) override(v *directory.Schedule, d, master *source, z *zones, wh
 	}
 	if strings.EqualFold(d.recurrence.param("RANGE"), "THISANDFUTURE") {
 		r.warn(WarnFollowing, unescape(master.text("SUMMARY")), 1)
-		r.andFuture(v, o, where)
-		return
+		if r.futures++; r.futures <= maxFutures {
+			r.andFuture(v, o, where)
+			return
+		}
 	}
 	r.setOverride(v, o)
 }

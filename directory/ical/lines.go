@@ -127,8 +127,8 @@ func utf8Of(b []byte) string {
 	return out.String()
 }
 
-// dated are the properties whose values are moments: their last colon begins the value, whatever an unquoted name of a
-// time zone before it contains.
+// dated are the properties whose values are moments: the first colon before a moment begins the value, whatever an unquoted
+// name of a time zone before it contains.
 var dated = map[string]bool{"DTSTART": true, "DTEND": true, "RECURRENCE-ID": true, "EXDATE": true, "RDATE": true, "DUE": true}
 
 // parseLine reads a content line, or reports that it is none.
@@ -171,10 +171,16 @@ func parseLine(line string) (property, bool) {
 
 // cutValue parts what follows a property's name into parameters and value. Between quotation marks, nothing ends either;
 // a mark that is never closed quotes nothing.
-func cutValue(s string, last bool) (params []string, value string, ok bool) {
-	if last && !strings.Contains(s, `"`) {
-		if i := strings.LastIndexByte(s, ':'); i > 0 {
-			return strings.Split(s[1:i], ";"), s[i+1:], true
+func cutValue(s string, moment bool) (params []string, value string, ok bool) {
+	if moment && !strings.Contains(s, `"`) {
+		for i := strings.IndexByte(s, ':'); i >= 0; {
+			first, _, _ := strings.Cut(s[i+1:], ",")
+			first, _, _ = strings.Cut(first, "/")
+			next := strings.IndexByte(s[i+1:], ':')
+			if _, ok := parseStamp(first); ok || next < 0 {
+				return strings.Split(strings.TrimPrefix(s[:i], ";"), ";"), s[i+1:], true
+			}
+			i += 1 + next
 		}
 	}
 	quoted, begin := false, 1

@@ -76,6 +76,7 @@ type Calendar struct {
 type reader struct {
 	now      time.Time
 	warnings []Warning
+	futures  int // changes of all dates from one on
 }
 
 func (r *reader) warn(code, value string, n int) {

@@ -2,6 +2,7 @@ package ical
 
 import (
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
@@ -23,7 +24,7 @@ const (
 
 // texts takes everything of an event but when it is, and gives its place in the calendar's words.
 func (r *reader) texts(e *directory.Entry, s *source) (place string) {
-	html := ""
+	styled := ""
 	for i := range s.props {
 		p := &s.props[i]
 		text := strings.TrimSpace(unescape(p.value))
@@ -38,15 +39,15 @@ func (r *reader) texts(e *directory.Entry, s *source) (place string) {
 			}
 		case "X-ALT-DESC":
 			if strings.HasPrefix(strings.ToLower(p.param("FMTTYPE")), "text/html") {
-				html = text
+				styled = text
 			}
 		case "STYLED-DESCRIPTION": // RFC 9073
-			if strings.HasPrefix(strings.ToLower(p.param("FMTTYPE")), "text/html") && html == "" {
-				html = text
+			if strings.HasPrefix(strings.ToLower(p.param("FMTTYPE")), "text/html") && styled == "" {
+				styled = text
 			}
 		case "LOCATION":
 			if place == "" {
-				place = oneLine(text, directory.MaxLine)
+				place = oneLine(html.UnescapeString(text), directory.MaxLine)
 			}
 		case "GEO":
 			if at, ok := geo(p.value); ok {
@@ -81,7 +82,7 @@ func (r *reader) texts(e *directory.Entry, s *source) (place string) {
 			r.attach(e, p, text)
 		}
 	}
-	r.describe(e, html)
+	r.describe(e, styled)
 	if u := webLink(place); u != "" {
 		if e.Event.AttendanceURL == "" {
 			e.Event.AttendanceURL = u
@@ -98,14 +99,14 @@ func (r *reader) texts(e *directory.Entry, s *source) (place string) {
 }
 
 // describe settles the description: HTML as Markdown, from where there is some.
-func (r *reader) describe(e *directory.Entry, html string) {
+func (r *reader) describe(e *directory.Entry, styled string) {
 	switch {
 	case looksLikeHTML(e.Description):
 		e.Description = fromHTML(e.Description)
-	case html != "" && strings.TrimSpace(e.Description) == "":
-		e.Description = fromHTML(html)
+	case styled != "" && strings.TrimSpace(e.Description) == "":
+		e.Description = fromHTML(styled)
 	default:
-		e.Description = fromPlain(e.Description)
+		e.Description = fromPlain(html.UnescapeString(e.Description))
 	}
 	e.Description = strings.TrimSpace(readable(e.Description, true))
 	if utf8.RuneCountInString(e.Description) > directory.MaxDescription {
