@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"geo/geocode":           {"directory"},
 	"search":                {"directory", "search"},
 	"federation":            {"directory", "federation", "publicnet"},
+	"federation/islands":    {"directory", "directory/taxonomy", "federation", "publicnet"},
 	"publicnet":             {}, // the one way to a server that a stranger names: of federation, and of subscribed calendars
 	"frontend":              {},
 	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "api"},

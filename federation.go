@@ -6,13 +6,27 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"archipel/directory"
+	"archipel/directory/taxonomy"
 	"archipel/federation"
+	"archipel/federation/islands"
 )
 
-// fediverse is the instance's part in the fediverse; nil when it takes none.
-type fediverse struct{ *federation.Service }
+// fediverse is the instance's part in the fediverse, and in the archipelago; nil when it takes none.
+type fediverse struct {
+	*federation.Service
+	islands *islands.Service
+}
+
+// archipelago is the instance's agreements with other directories; nil when it takes no part.
+func (f *fediverse) archipelago() *islands.Service {
+	if f == nil {
+		return nil
+	}
+	return f.islands
+}
 
 func (f *fediverse) handler() http.Handler {
 	if f == nil {
@@ -22,9 +36,13 @@ func (f *fediverse) handler() http.Handler {
 }
 
 func (f *fediverse) run(ctx context.Context) {
-	if f != nil {
-		f.Run(ctx)
+	if f == nil {
+		return
 	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { f.islands.Run(ctx) })
+	f.Run(ctx)
 }
 
 // federated reports whether the instance takes part.
@@ -43,7 +61,7 @@ func (c config) federated() (bool, error) {
 	return false, fmt.Errorf("-federation %q: want on or off: %w", c["federation"], errUsage)
 }
 
-func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, site *siteCache, log *slog.Logger) (*fediverse, error) {
+func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger) (*fediverse, error) {
 	on, err := c.federated()
 	if err != nil || !on {
 		return nil, err
@@ -58,5 +76,15 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 	if err != nil {
 		return nil, err
 	}
-	return &fediverse{s}, nil
+	isles, err := islands.New(ctx, islands.Options{
+		Network: s, Directory: d, Mirrors: mirrors, Taxonomy: words, Zones: z.Zones, PublicURL: c["public-url"], Version: version(), Log: log,
+		Site: func() islands.Site {
+			site := site.get()
+			return islands.Site{Name: site.Name, Summary: site.Tagline, Territory: site.Territory, Languages: site.Languages, Licence: site.Licence, Contact: site.Contact}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &fediverse{s, isles}, nil
 }

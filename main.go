@@ -56,6 +56,7 @@ func commands() []command {
 		{"account", "VERB", "create, list, role, link or delete accounts (-mail, -role, -name)", accountCommand},
 		{"reindex", "", "build the search index anew; searching goes on meanwhile", reindex},
 		{"federation", "VERB", "say who may follow, block servers, see how they fare", federationCommand},
+		{"islands", "VERB", "agree with other directories to show one another's entries", islandsCommand},
 		{"geocode", "", "find positions for entries that have an address and none", geocodeCommand},
 		{"health", "", "ask a running server whether it is ready", health},
 		{"version", "", "print the version", func(_ context.Context, env *environment, _ []string) error {

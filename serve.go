@@ -24,6 +24,7 @@ import (
 	"archipel/directory/media"
 	"archipel/directory/subscribed"
 	"archipel/federation"
+	"archipel/federation/islands"
 	"archipel/geo"
 	"archipel/geo/basemap"
 	"archipel/geo/geocode"
@@ -92,7 +93,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if index.Zone, err = time.LoadLocation(site.get().Timezone); err != nil {
 		log.Warn("the site's time zone is unknown: events that name none are in UTC", "timezone", site.get().Timezone)
 	}
-	published := &federation.Published{}
+	published, mirrors := &federation.Published{}, &islands.Mirrors{}
 	alike, owners, sourced := &duplicates.Index{}, &api.Owners{}, &subscribed.Index{}
 	// The search index opens while the directory loads, which takes about as long.
 	var finder search.Index
@@ -109,7 +110,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		leases = directory.NewLeases(directory.LeaseOptions{Store: store, Log: log})
 	}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Leases: leases, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced}, Rules: rules(words), Log: log,
+		Store: store, Leases: leases, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced, mirrors}, Rules: rules(words), Log: log,
 	})
 	err = errors.Join(err, opening.Wait())
 	if finder != nil {
@@ -142,7 +143,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	fediverse, err := openFederation(ctx, c, d, published, site, log)
+	fediverse, err := openFederation(ctx, c, d, published, mirrors, words, zoner{places}, site, log)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func HostOf(text string) (string, error) {
 		address = "https://" + address
 	}
 	u, err := url.Parse(address)
-	if err != nil || vocab.Host(address) == "" || u.User != nil || len(address) > 300 {
+	if err != nil || vocab.Host(address) == "" || strings.Trim(vocab.Host(address), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" || u.User != nil || len(address) > 300 {
 		return "", directory.Invalid{{Field: "island", Code: directory.CodeInvalid, Params: map[string]any{"value": text}}}
 	}
 	return vocab.Host(u.Scheme + "://" + u.Host), nil

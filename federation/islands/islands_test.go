@@ -105,7 +105,9 @@ func (in *isle) open() {
 	}
 	in.s, err = islands.New(context.Background(), islands.Options{
 		Network: in.net, Directory: in.d, Mirrors: in.mirrors, Taxonomy: in.words, PublicURL: in.base, Version: "test", Log: log, Now: in.clock.now,
-		Site:  func() islands.Site { return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"} },
+		Site: func() islands.Site {
+			return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
+		},
 		Zones: zones,
 	})
 	if err != nil {

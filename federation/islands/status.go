@@ -1,0 +1,93 @@
+package islands
+
+import (
+	"context"
+	"time"
+
+	"archipel/directory"
+)
+
+// StaleAfter is how long an island may be silent before what it shows is marked as such.
+const StaleAfter = 30 * 24 * time.Hour
+
+// Status is how an island fares.
+type Status struct {
+	Agreement
+	Sync    SyncState
+	Count   Count         // what there is of it here; zero without a running Service
+	Stale   bool          // it is followed, and has been silent for [StaleAfter]
+	Behind  directory.Seq // changes that it has not been told of, when it follows; without a running Service, -1
+	Problem string        // why it cannot be told, or asked; empty when all is well
+	Blocked bool          // by the policy of the instance
+}
+
+// Statuses lists the islands with which there ever was something, by host, as the store knows them.
+func Statuses(ctx context.Context, store directory.Store, now time.Time) ([]Status, error) {
+	list, err := List(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Status, len(list))
+	for i, a := range list {
+		st := Status{Agreement: a, Behind: -1}
+		if _, err := get(ctx, store, kindSync, a.Host, &st.Sync); err != nil {
+			return nil, err
+		}
+		heard := st.Sync.Contact
+		if heard.IsZero() {
+			heard = a.In.Since
+		}
+		st.Stale = a.In.Active() && now.Sub(heard) > StaleAfter
+		for _, why := range []string{a.In.Error, a.Out.Error, st.Sync.Error} {
+			if why != "" {
+				st.Problem = why
+				break
+			}
+		}
+		all[i] = st
+	}
+	return all, nil
+}
+
+// Statuses lists the islands with what a running server knows of them besides.
+func (s *Service) Statuses(ctx context.Context) ([]Status, error) {
+	all, err := Statuses(ctx, s.store, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	counts := s.Mirrors.Counts()
+	told := map[string]directory.FollowerState{}
+	for _, f := range s.Directory.Followers() {
+		told[f.Name] = f
+	}
+	for i := range all {
+		st := &all[i]
+		st.Count, st.Blocked, st.Behind = counts[st.Host], s.Network.Blocks(st.Host), 0
+		if f, ok := told[followerPrefix+st.Host]; ok && st.Out.Active() {
+			st.Behind = max(0, s.Directory.Head()-f.At)
+			if f.Err != nil && st.Problem == "" {
+				st.Problem = f.Err.Error()
+			}
+		}
+	}
+	return all, nil
+}
+
+// AskNow lets the running server ask an island within seconds; with full, both sides compare everything.
+func AskNow(ctx context.Context, store directory.Store, host string, full bool) error {
+	a, err := With(ctx, store, host)
+	if err != nil {
+		return err
+	}
+	if !a.In.Active() {
+		return ErrNoAgreement
+	}
+	_, err = change(ctx, store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
+		v.Next, v.Wait = time.Time{}, time.Time{}
+		if full {
+			v.Compared = time.Time{}
+		}
+		return true, nil
+	})
+	return err
+}
