@@ -40,7 +40,7 @@ func (p *peer) Shared() bool { return true }
 func peerInbox(name string) (string, bool) { return strings.CutPrefix(name, peerPrefix) }
 
 // saveEvery is how often a peer notes how far it came within a batch of changes.
-const saveEvery = 500 * time.Millisecond
+const saveEvery = 20 * time.Millisecond
 
 // Consume implements [directory.Follower]. An entry is brought as it stands now when its first change has its turn, and the
 // later ones are passed over: so nothing before the cursor is owed to the peer, wherever we stop, and of several versions
