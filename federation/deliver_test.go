@@ -231,3 +231,48 @@ func TestJoinFlagAndDecide(t *testing.T) {
 		t.Error("nobody was accepted")
 	}
 }
+
+// TestAnswers lets a server refuse one activity, then not know us: the next is sent after the first, and it is left alone
+// after both forms of signature after the second.
+func TestAnswers(t *testing.T) {
+	in := open(t, &clock{})
+	p, well := in.followed(), in.followed()
+	var status, asked, forms atomic.Int32
+	status.Store(http.StatusUnprocessableEntity)
+	p.Lock()
+	p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || status.Load() == 0 {
+			return false
+		}
+		asked.Add(1)
+		if r.Header.Get("Signature-Input") != "" {
+			forms.Add(1)
+		}
+		w.WriteHeader(int(status.Load()))
+		return true
+	}
+	p.Unlock()
+	in.put(event("Refusé"))
+	eventually(t, "it to be refused", func() bool { return asked.Load() == 1 })
+	eventually(t, "the refusal to be noted", func() bool {
+		hosts, err := federation.Hosts(t.Context(), in.store)
+		return err == nil && len(hosts) > 0 && (hosts[0].Refused == 1 || len(hosts) > 1 && hosts[1].Refused == 1)
+	})
+	status.Store(0)
+	in.put(event("Voulu"))
+	if o := p.Await("Create", 1)[0]["object"].(map[string]any); o["name"] != "Voulu" {
+		t.Errorf("it got %v", o["name"])
+	}
+	asked.Store(0)
+	status.Store(http.StatusForbidden)
+	in.put(event("Inconnu"))
+	eventually(t, "both forms of signature to be tried", func() bool { return asked.Load() == 2 && forms.Load() == 1 })
+	in.put(event("Encore"))
+	well.Await("Create", 4)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("a server that does not know us was asked %d times", n)
+	}
+	if in.followers() != 2 {
+		t.Errorf("%v follow", in.followers())
+	}
+}
