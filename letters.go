@@ -1,13 +1,20 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"archipel/api"
 	"archipel/api/account"
+	"archipel/api/digest"
 	"archipel/api/freshness"
 	"archipel/api/signed"
 	"archipel/directory"
+	"archipel/directory/taxonomy"
+	"archipel/geo"
+	"archipel/geo/geocode"
 )
 
 // openFreshness makes the service that asks the people of entries whether these are still true.
@@ -16,4 +23,22 @@ func openFreshness(d *directory.Directory, accounts *account.Service, keys *sign
 		s := site()
 		return freshness.Settings{Ask: s.AskAfter, Languages: s.Languages, Fictional: s.Demo}
 	}})
+}
+
+// openDigest makes the service that tells by mail what is new in an area. Whoever deletes an account ends the digests to its
+// address.
+func openDigest(d *directory.Directory, index *geo.Index, words *taxonomy.Taxonomy, places *geocode.Gazetteer, accounts *account.Service, keys *signed.Keys, site func() api.Site, log *slog.Logger) *digest.Service {
+	s := digest.New(digest.Options{Directory: d, Index: index, Taxonomy: words, Places: places, Accounts: accounts, Keys: keys, Log: log, Site: func() digest.Site {
+		about := site()
+		zone, err := time.LoadLocation(about.Timezone)
+		if err != nil {
+			zone = time.UTC
+		}
+		return digest.Site{Languages: about.Languages, Zone: zone}
+	}})
+	forget := accounts.Forget
+	accounts.Forget = func(ctx context.Context, a *account.Account) error {
+		return errors.Join(forget(ctx, a), s.Forget(ctx, a.Mail))
+	}
+	return s
 }

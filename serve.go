@@ -153,16 +153,18 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
 	accounts.Teams = owners.Keeps
-	asking := openFreshness(d, accounts, signed.New(store), waiting, site.get, log)
+	keys := signed.New(store)
+	asking := openFreshness(d, accounts, keys, waiting, site.get, log)
+	digests := openDigest(d, index, words, places, accounts, keys, site.get, log)
 	calendars := openCalendars(c, d, sourced, accounts, mailer, locator, site.get, "http://"+reachable(ln.Addr()), log)
 	server, err := api.New(api.Options{
-		Calendars:  calendars,
-		Freshness:  asking,
+		Calendars: calendars,
+		Freshness: asking, Digest: digests,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
-		Federation: fediverse.handler(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
+		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
 		return err
@@ -188,6 +190,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	shared("mails", mailer.Run)
 	shared("calendars", calendars.Run)
 	shared("asking", asking.Run)
+	shared("digests", digests.Run)
 	wg.Go(func() {
 		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
 			log.Error("a deleted account is not erased yet", "err", err)

@@ -12,6 +12,7 @@ import (
 
 	"archipel/api/account"
 	"archipel/api/belonging"
+	"archipel/api/digest"
 	"archipel/api/freshness"
 	"archipel/directory"
 	"archipel/directory/duplicates"
@@ -27,7 +28,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, Freshness, Waiting, PublicURL, Log and Now.
+// Options are the parts that the server composes. All are required but Search, Places, Locator, Parts, Accounts, Freshness, Digest, Waiting, PublicURL, Log and Now.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
@@ -42,6 +43,7 @@ type Options struct {
 	Accounts  *account.Service   // nil: nobody can sign in
 
 	Freshness *freshness.Service // asks whether entries are still true; nil: nobody is asked
+	Digest    *digest.Service    // tells by mail what is new in an area; nil: nobody can ask for it
 
 	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
 
@@ -119,11 +121,18 @@ func (s *Server) routes() {
 	if s.Freshness != nil {
 		s.Freshness.Routes(app, s.page, s.render) // links of mails are signed: no form's token, no session
 	}
+	if s.Digest != nil {
+		s.Digest.Links(app, s.page, s.render)
+	}
 	if s.Accounts != nil {
 		app.Use(s.Accounts.Middleware)
 		s.Accounts.Routes(app, s.page, s.render)
 		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render})
 		s.belonging.Routes(app)
+	}
+
+	if s.Digest != nil {
+		s.Digest.Routes(app, s.page, s.render)
 	}
 
 	app.Get("/healthz", s.healthz)

@@ -34,7 +34,7 @@ var families = map[string][]string{
 	"map":  {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"link": nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
-	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "fresh": nil, "fresh_do": {"confirm", "change", "close"},
+	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "digest": nil, "fresh": nil, "fresh_do": {"confirm", "change", "close"},
 	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
 	"account": nil, "mail": nil, // said by package account
 	"claim": nil, "team": nil, "join": nil, // most are said by the server

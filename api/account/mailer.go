@@ -55,6 +55,9 @@ type Message struct {
 	// ask is a link that is made when the mail is sent: its life begins then, and the outbox holds no secret.
 	ask *link
 
+	// Bulk goes out when nothing else waits: somebody who signs in does not wait for a thousand digests.
+	Bulk bool
+
 	// Unsubscribe is an absolute URL that takes a POST (RFC 8058): it becomes List-Unsubscribe.
 	Unsubscribe string
 }
@@ -131,9 +134,21 @@ type waiting struct {
 	Error   string    `json:"error,omitempty"` // of the last try
 }
 
-func outboxKey(key string) string {
+// bulkMark begins the keys of mails in bulk, which are in order behind all others.
+const bulkMark = "~"
+
+func outboxKey(key string, bulk bool) string {
 	sum := sha256.Sum256([]byte(key))
+	if bulk {
+		return bulkMark + hex.EncodeToString(sum[:16])
+	}
 	return hex.EncodeToString(sum[:16])
+}
+
+// GivenUp reports whether a mail in bulk, by its message's key, came back lately or could not be sent for days.
+func (m *Mailer) GivenUp(ctx context.Context, key string) (bool, error) {
+	r, err := m.Store.Record(ctx, kindFailed, outboxKey(key, true))
+	return r.Rev > 0, err
 }
 
 // Send takes a message: when it returns nil the mail will be sent, once.
@@ -153,7 +168,7 @@ func (m *Mailer) Send(ctx context.Context, msg Message) error {
 			return fmt.Errorf("mail %q: a line break where there may be none", msg.Template)
 		}
 	}
-	key := outboxKey(msg.Key)
+	key := outboxKey(msg.Key, msg.Bulk)
 	done, err := m.Store.Record(ctx, kindSent, key)
 	if err != nil || done.Rev > 0 {
 		return err
@@ -161,6 +176,9 @@ func (m *Mailer) Send(ctx context.Context, msg Message) error {
 	err = save(ctx, m.Store, kindOutbox, key, waiting{Message: msg, Ask: msg.ask, Since: m.Now().UTC()}, 0, time.Time{})
 	if err != nil && !errors.Is(err, directory.ErrStale) { // stale: it waits already
 		return fmt.Errorf("mail: %w", err)
+	}
+	if msg.Bulk {
+		return nil // in its time
 	}
 	select {
 	case m.wake <- struct{}{}:
@@ -186,8 +204,12 @@ func (m *Mailer) Run(ctx context.Context) {
 	}
 }
 
-// Flush tries everything that is due once.
+// Flush tries everything that is due once; mails in bulk give way to others that come meanwhile.
 func (m *Mailer) Flush(ctx context.Context) error {
+	select {
+	case <-m.wake: // from here on all that waits is seen
+	default:
+	}
 	for after := ""; ctx.Err() == nil; {
 		page, err := m.Store.Records(ctx, kindOutbox, after, 100)
 		if err != nil || len(page) == 0 {
@@ -195,6 +217,9 @@ func (m *Mailer) Flush(ctx context.Context) error {
 		}
 		for _, r := range page {
 			after = r.Key
+			if strings.HasPrefix(r.Key, bulkMark) && len(m.wake) > 0 {
+				return nil // Run comes back at once, to the others first
+			}
 			if err := m.try(ctx, r); err != nil {
 				return err
 			}
