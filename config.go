@@ -187,6 +187,6 @@ func (c config) words() (*taxonomy.Taxonomy, error) {
 
 // rules are what this instance asks of an entry.
 func rules(t *taxonomy.Taxonomy) func() directory.Rules {
-	r := directory.Rules{Category: t.Valid}
+	r := directory.Rules{Category: t.Valid, Current: t.Current}
 	return func() directory.Rules { return r }
 }

@@ -57,6 +57,9 @@ func exportFile(ctx context.Context, env *environment, args []string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if _, err := api.LoadTaxonomy(ctx, d.Store(), words); err != nil {
+		return err
+	}
 	value, _, err := d.Store().Setting(ctx, api.SiteKey)
 	if err != nil {
 		return err

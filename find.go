@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/taxonomy"
 	"archipel/directory/transfer"
@@ -168,6 +169,9 @@ func reindex(ctx context.Context, env *environment, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if _, err := api.LoadTaxonomy(ctx, store, words); err != nil {
+		return err
+	}
 	places, err := geocode.NewGazetteer(homeCountry)
 	if err != nil {
 		return err

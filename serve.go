@@ -87,6 +87,10 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		}
 	}()
 
+	edited, err := openWords(ctx, c, store, words, log)
+	if err != nil {
+		return err
+	}
 	site := &siteCache{store: store, log: log}
 	site.refresh(ctx)
 	index, relations, sources, waiting := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &api.Waiting{}
@@ -162,7 +166,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		Freshness: asking, Digest: digests,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
-		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: stack,
+		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, TaxonomySaved: edited.saved, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
 		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
@@ -180,6 +184,8 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { edited.watch(running) })
+	wg.Go(func() { edited.index(running, finder) })
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
 	shared := func(name string, work func(context.Context)) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/transfer"
 
@@ -30,6 +31,9 @@ func openDirectory(ctx context.Context, c config, env *environment) (*directory.
 	store, err := c.store(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	if _, err := api.LoadTaxonomy(ctx, store, words); err != nil {
+		return nil, nil, errors.Join(err, store.Close())
 	}
 	d, err := directory.Open(ctx, directory.Options{Store: store, Rules: rules(words), Log: log})
 	if err != nil {
@@ -81,6 +85,9 @@ func importFile(ctx context.Context, env *environment, args []string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if _, err := api.LoadTaxonomy(ctx, d.Store(), words); err != nil {
+		return err
+	}
 
 	if *list {
 		return listImports(ctx, d, env.stdout)

@@ -175,6 +175,9 @@ func command() string {
 // parentOf is the category above one, or empty.
 func (s *Server) parentOf(id string) string {
 	c, _ := s.Taxonomy.Category(id)
+	if c.ID != id {
+		return c.ID // a former id counts with what it means today
+	}
 	return c.Parent
 }
 

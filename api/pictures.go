@@ -71,7 +71,7 @@ func pictureOptions(v url.Values) (o staticmap.Options, problems directory.Inval
 
 // send draws a picture, or takes the one drawn before under the same key, and answers with it.
 func (s *Server) send(c *fiber.Ctx, key string, o staticmap.Options) error {
-	sum := sha256.Sum256([]byte(key))
+	sum := sha256.Sum256([]byte(s.Taxonomy.Stamp() + " " + key)) // categories have colours
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	c.Set(fiber.HeaderContentType, "image/png")
 	c.Set(fiber.HeaderCacheControl, "public, max-age=300")

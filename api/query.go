@@ -92,11 +92,14 @@ func (s *Server) parseValues(v url.Values) (request, error) {
 		f.Kinds = append(f.Kinds, directory.Kind(kind))
 	}
 	for _, id := range r.query.Categories {
-		descendants := s.Taxonomy.Descendants(id)
-		if descendants == nil {
+		under := s.Taxonomy.Under(id)
+		if under == nil {
 			p.add("category", directory.CodeUnknown, id)
 		}
-		f.Categories = append(f.Categories, descendants...)
+		f.Categories = append(f.Categories, under...)
+	}
+	for i, id := range r.query.Categories { // links with a former id go on working
+		r.query.Categories[i] = s.Taxonomy.Current(id)
 	}
 	for _, tag := range r.query.Tags {
 		if utf8.RuneCountInString(tag) > 100 {

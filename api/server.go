@@ -54,6 +54,8 @@ type Options struct {
 	Owners     *Owners           // a view of the directory: lists one's own entries
 	Media      *media.Store      // keeps pictures
 
+	TaxonomySaved func() // called when the categories were edited here; nil: nobody needs to know
+
 	Site      func() Site
 	PublicURL string // scheme and host, without a trailing slash; empty means as the request says
 	Version   string

@@ -33,7 +33,7 @@ func (s *Server) understand(ctx context.Context, r *request, lang string) error 
 	if r.query.Zone != "" {
 		q.Zones = []string{r.query.Zone}
 	}
-	key := strconv.FormatInt(int64(s.Search.Status(ctx).At), 36) + "\x00" + lang + "\x00" + r.query.Zone + "\x00" + q.Text
+	key := s.Taxonomy.Stamp() + strconv.FormatInt(int64(s.Search.Status(ctx).At), 36) + "\x00" + lang + "\x00" + r.query.Zone + "\x00" + q.Text
 	m, ok := s.meanings.get(key)
 	if !ok {
 		var err error

@@ -30,7 +30,8 @@ const (
 
 // Rules is what an instance adds to the checks of [Validate]. The zero value adds nothing.
 type Rules struct {
-	Category func(id string) bool // whether the taxonomy has it
+	Category func(id string) bool   // whether the taxonomy has it
+	Current  func(id string) string // the category that an id means today; nil: ids mean themselves
 	Zone     func(code string) bool
 }
 

@@ -173,6 +173,12 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 		}
 		was, exists := current[e.ID]
 		op, refused := d.settle(&e, was, exists, w, now)
+		if rules.Current != nil {
+			for k, id := range e.Categories {
+				e.Categories[k] = rules.Current(id)
+			}
+			e.Categories = dropRepeated(e.Categories)
+		}
 		if refused == nil && op != OpRedact {
 			refused = d.nameAddress(&e, was, slugs)
 		}

@@ -7,17 +7,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Match finds the category that a text means: by id, by a label in any language, by a short label, by a synonym, or by
-// an OSM tag ("key=value"). Case, accents, punctuation, small words and plurals do not count. Of a path
-// ("Alimentation > AMAP") the last part counts when the whole means nothing. A word that two categories share, neither
-// above the other, means nothing.
-func (t *Taxonomy) Match(text string) (id string, ok bool) {
+func (t *tree) Match(text string) (id string, ok bool) {
 	text = strings.TrimSpace(text)
 	if len(text) > maxMatch {
 		return "", false
 	}
 	if t.Valid(text) {
-		return text, true
+		return t.Current(text), true
 	}
 	if id := t.tags[tagKey(text)]; id != "" {
 		return id, true
@@ -112,7 +108,7 @@ func tagKey(text string) string {
 }
 
 // index fills words and tags. Ids and labels count before short labels, those before synonyms.
-func (t *Taxonomy) index() {
+func (t *tree) index() {
 	t.words, t.tags = map[string]string{}, map[string]string{}
 	tiers := []func(c *Category) []string{
 		func(c *Category) []string { return []string{c.ID} },
@@ -158,7 +154,7 @@ func (t *Taxonomy) index() {
 }
 
 // above reports whether a is an ancestor of b.
-func (t *Taxonomy) above(a, b string) bool {
+func (t *tree) above(a, b string) bool {
 	for n := t.byID[b]; n != nil && n.Parent != ""; n = t.byID[n.Parent] {
 		if n.Parent == a {
 			return true

@@ -97,7 +97,7 @@ func Parse(name string, data []byte) (*Taxonomy, error) {
 		}
 		return nil, e
 	}
-	return t, nil
+	return holding(t), nil
 }
 
 type parser struct {
@@ -110,7 +110,7 @@ func (p *parser) fail(line int, field, format string, args ...any) {
 	p.problems = append(p.problems, Problem{line, p.category, field, fmt.Sprintf(format, args...)})
 }
 
-func (p *parser) parse(data []byte) *Taxonomy {
+func (p *parser) parse(data []byte) *tree {
 	switch {
 	case len(data) > MaxBytes:
 		p.fail(0, "", "larger than %d bytes", MaxBytes)
@@ -128,7 +128,7 @@ func (p *parser) parse(data []byte) *Taxonomy {
 		p.fail(0, "", "empty: want languages and categories")
 		return nil
 	}
-	t := &Taxonomy{byID: map[string]*node{}}
+	t := &tree{byID: map[string]*node{}}
 	var list *yaml.Node
 	p.fields(doc.Content[0], "the file", func(field string, v *yaml.Node) bool {
 		switch field {
@@ -262,6 +262,8 @@ func (p *parser) one(n *yaml.Node, languages []string) (c Category, ok bool) {
 			c.OSM = p.list(field, v, tagForm, `an OpenStreetMap tag such as "amenity=cafe"`)
 		case "needs":
 			c.Needs = p.list(field, v, needForm, "a need in TransforMap's words, such as food")
+		case "former":
+			c.Former = p.list(field, v, idForm, "an id: lower-case letters, digits and single hyphens")
 		case "schema":
 			c.Schema = p.texts(field, v, maxLabel)
 			for kind, typ := range c.Schema {

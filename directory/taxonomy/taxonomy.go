@@ -26,13 +26,14 @@ type Category struct {
 	OSM         []string          `json:"osm,omitempty"`      // "key=value", the most characteristic one first
 	Schema      map[string]string `json:"schema,omitempty"`   // schema.org type by kind of entry; inherited
 	Needs       []string          `json:"needs,omitempty"`    // values of TransforMap's fulfils_needs:*; inherited
+	Former      []string          `json:"former,omitempty"`   // ids that mean this category since theirs were merged into it
 }
 
-// Taxonomy is an immutable tree of categories. It is safe for concurrent use.
-type Taxonomy struct {
+// tree is an immutable tree of categories.
+type tree struct {
 	languages []string
-	raw       []Category // as written, in the order of the file
-	byID      map[string]*node
+	raw       []Category       // as written, in the order of the file
+	byID      map[string]*node // also by former id
 	roots     []string
 	words     map[string]string // folded label, short label or synonym -> id
 	tags      map[string]string // OSM tag -> id
@@ -58,18 +59,13 @@ func Default() *Taxonomy {
 // DefaultYAML returns the text of the default, for an operator who wants to start from it.
 func DefaultYAML() []byte { return slices.Clone(defaultYAML) }
 
-// Languages lists the languages in which every category has a label; the first one is the fallback.
-func (t *Taxonomy) Languages() []string { return slices.Clone(t.languages) }
+func (t *tree) Languages() []string { return slices.Clone(t.languages) }
 
-// Len is the number of categories.
-func (t *Taxonomy) Len() int { return len(t.raw) }
+func (t *tree) Len() int { return len(t.raw) }
 
-// Valid reports whether id is a category.
-func (t *Taxonomy) Valid(id string) bool { return t.byID[id] != nil }
+func (t *tree) Valid(id string) bool { return t.byID[id] != nil }
 
-// Category returns a category together with the icon, colour, schema types and needs that it inherits. Its maps and
-// slices must not be changed.
-func (t *Taxonomy) Category(id string) (Category, bool) {
+func (t *tree) Category(id string) (Category, bool) {
 	n := t.byID[id]
 	if n == nil {
 		return Category{}, false
@@ -77,8 +73,7 @@ func (t *Taxonomy) Category(id string) (Category, bool) {
 	return n.Category, true
 }
 
-// All returns every category, each parent directly followed by what is below it, in the order of the file.
-func (t *Taxonomy) All() []Category {
+func (t *tree) All() []Category {
 	out := make([]Category, 0, len(t.raw))
 	for _, r := range t.roots {
 		for _, id := range t.Descendants(r) {
@@ -88,41 +83,39 @@ func (t *Taxonomy) All() []Category {
 	return out
 }
 
-// Roots lists the ids of the first level in the order of the file.
-func (t *Taxonomy) Roots() []string { return slices.Clone(t.roots) }
+func (t *tree) Roots() []string { return slices.Clone(t.roots) }
 
-// Children lists the ids directly below id in the order of the file.
-func (t *Taxonomy) Children(id string) []string {
+func (t *tree) Children(id string) []string {
 	if n := t.byID[id]; n != nil {
 		return slices.Clone(n.children)
 	}
 	return nil
 }
 
-// Descendants lists id itself and everything below it, each parent before its children; nil for an unknown id.
-func (t *Taxonomy) Descendants(id string) []string {
+func (t *tree) Descendants(id string) []string {
 	n := t.byID[id]
 	if n == nil {
 		return nil
 	}
-	out := []string{id}
+	out := []string{n.ID}
 	for _, c := range n.children {
 		out = append(out, t.Descendants(c)...)
 	}
 	return out
 }
 
-// Ancestors lists what is above id, the nearest first.
-func (t *Taxonomy) Ancestors(id string) []string {
+func (t *tree) Ancestors(id string) []string {
 	var out []string
+	if n := t.byID[id]; n != nil && n.ID != id {
+		out = []string{n.ID} // what a former id stands for is above it
+	}
 	for n := t.byID[id]; n != nil && n.Parent != ""; n = t.byID[n.Parent] {
 		out = append(out, n.Parent)
 	}
 	return out
 }
 
-// Root returns the first-level category above id, or id itself; empty for an unknown id.
-func (t *Taxonomy) Root(id string) string {
+func (t *tree) Root(id string) string {
 	if !t.Valid(id) {
 		return ""
 	}
@@ -132,17 +125,38 @@ func (t *Taxonomy) Root(id string) string {
 	return id
 }
 
-// Label names a category in a language (BCP 47), falling back to the language without its region, then to the
-// taxonomy's first language. An unknown id is its own label.
-func (t *Taxonomy) Label(id, lang string) string {
+func (t *tree) Under(id string) []string {
+	var out []string
+	for _, d := range t.Descendants(id) {
+		out = append(append(out, d), t.byID[d].Former...)
+	}
+	return out
+}
+
+func (t *tree) Current(id string) string {
+	if n := t.byID[id]; n != nil {
+		return n.ID
+	}
+	return id
+}
+
+func (t *tree) Written(id string) (Category, bool) {
+	for i := range t.raw {
+		if t.raw[i].ID == id {
+			return t.raw[i], true
+		}
+	}
+	return Category{}, false
+}
+
+func (t *tree) Label(id, lang string) string {
 	if n := t.byID[id]; n != nil {
 		return t.text(n.Label, lang)
 	}
 	return id
 }
 
-// ShortLabel is the label where space is scarce.
-func (t *Taxonomy) ShortLabel(id, lang string) string {
+func (t *tree) ShortLabel(id, lang string) string {
 	if n := t.byID[id]; n != nil {
 		// A short label in the wrong language is worse than a long one in the right language.
 		if s := exact(n.Short, lang); s != "" {
@@ -153,8 +167,7 @@ func (t *Taxonomy) ShortLabel(id, lang string) string {
 	return id
 }
 
-// Description explains a category in a language, or is empty.
-func (t *Taxonomy) Description(id, lang string) string {
+func (t *tree) Description(id, lang string) string {
 	if n := t.byID[id]; n != nil {
 		return t.text(n.Description, lang)
 	}
@@ -175,7 +188,7 @@ func exact(m map[string]string, lang string) string {
 	return ""
 }
 
-func (t *Taxonomy) text(m map[string]string, lang string) string {
+func (t *tree) text(m map[string]string, lang string) string {
 	if s := exact(m, lang); s != "" {
 		return s
 	}
@@ -189,9 +202,7 @@ var defaultSchema = map[directory.Kind]string{
 	directory.Event:        "Event",
 }
 
-// SchemaType is the schema.org type of an entry of this kind in this category: the category's own, else the one it
-// inherits, else the kind's.
-func (t *Taxonomy) SchemaType(id string, kind directory.Kind) string {
+func (t *tree) SchemaType(id string, kind directory.Kind) string {
 	if n := t.byID[id]; n != nil {
 		if s := n.Schema[string(kind)]; s != "" {
 			return s
@@ -200,16 +211,14 @@ func (t *Taxonomy) SchemaType(id string, kind directory.Kind) string {
 	return defaultSchema[kind]
 }
 
-// OSMTags lists the OpenStreetMap tags ("key=value") of a category, not those of its parents.
-func (t *Taxonomy) OSMTags(id string) []string {
+func (t *tree) OSMTags(id string) []string {
 	if n := t.byID[id]; n != nil {
 		return slices.Clone(n.OSM)
 	}
 	return nil
 }
 
-// Icons lists every icon name in use, sorted.
-func (t *Taxonomy) Icons() []string {
+func (t *tree) Icons() []string {
 	var out []string
 	for i := range t.raw {
 		if t.raw[i].Icon != "" {
@@ -225,19 +234,8 @@ type document struct {
 	Categories []Category `json:"categories"`
 }
 
-// MarshalJSON writes the taxonomy as it was written, nothing inherited filled in; [Parse] reads it again.
-func (t *Taxonomy) MarshalJSON() ([]byte, error) {
+func (t *tree) MarshalJSON() ([]byte, error) {
 	return json.Marshal(document{t.languages, t.raw})
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote, with every check of [Parse].
-func (t *Taxonomy) UnmarshalJSON(b []byte) error {
-	n, err := Parse("taxonomy", b)
-	if err != nil {
-		return err
-	}
-	*t = *n
-	return nil
 }
 
 // Item is a category as a page needs it: one language, everything inherited filled in.
@@ -251,8 +249,7 @@ type Item struct {
 	Color       string `json:"color"`
 }
 
-// Items lists all categories in one language, parents before their children.
-func (t *Taxonomy) Items(lang string) []Item {
+func (t *tree) Items(lang string) []Item {
 	all := t.All()
 	out := make([]Item, len(all))
 	for i, c := range all {

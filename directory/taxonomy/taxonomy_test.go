@@ -180,7 +180,7 @@ func TestJSON(t *testing.T) {
 		if err := json.Unmarshal(b, &back); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if !reflect.DeepEqual(*tax, back) {
+		if !reflect.DeepEqual(tax.now.Load(), back.now.Load()) {
 			t.Errorf("%s: JSON does not bring the same taxonomy back", name)
 		}
 		if again, _ := json.Marshal(&back); !bytes.Equal(b, again) {
@@ -291,7 +291,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(tax, Default()) {
+	if !reflect.DeepEqual(tax.now.Load(), Default().now.Load()) {
 		t.Error("the written default reads differently")
 	}
 	if err := os.WriteFile(path, []byte("a: b"), 0o600); err != nil {
@@ -327,7 +327,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}
-		if len(tax.All()) != tax.Len() || !reflect.DeepEqual(tax, back) {
+		if len(tax.All()) != tax.Len() || !reflect.DeepEqual(tax.now.Load(), back.now.Load()) {
 			t.Fatalf("the tree is not whole: %d of %d", len(tax.All()), tax.Len())
 		}
 	})

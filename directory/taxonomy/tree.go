@@ -7,7 +7,7 @@ import (
 )
 
 // tree checks what no category can show alone: parents, cycles, depth, and words that two categories claim.
-func (p *parser) tree(t *Taxonomy) {
+func (p *parser) tree(t *tree) {
 	parent := map[string]string{}
 	for _, c := range t.raw {
 		parent[c.ID] = c.Parent
@@ -44,6 +44,20 @@ func (p *parser) tree(t *Taxonomy) {
 		}
 	}
 
+	former := map[string]string{}
+	for _, c := range t.raw {
+		p.category = c.ID
+		for _, id := range c.Former {
+			if _, known := parent[id]; known {
+				p.fail(p.lines[c.ID], "former", "%q is a category", id)
+			} else if other, taken := former[id]; taken {
+				p.fail(p.lines[c.ID], "former", "%q is also a former id of %q", id, other)
+			}
+			former[id] = c.ID
+		}
+	}
+	p.category = ""
+
 	labels := map[[3]string]string{} // language, parent, label -> id
 	words := map[string]string{}
 	for _, c := range t.raw {
@@ -67,7 +81,7 @@ func (p *parser) tree(t *Taxonomy) {
 }
 
 // inherit builds the nodes, parents first, and fills in what each takes from above.
-func (p *parser) inherit(t *Taxonomy) {
+func (p *parser) inherit(t *tree) {
 	children := map[string][]*Category{}
 	for i := range t.raw {
 		c := &t.raw[i]
@@ -94,6 +108,9 @@ func (p *parser) inherit(t *Taxonomy) {
 			}
 		}
 		t.byID[c.ID] = n
+		for _, id := range c.Former {
+			t.byID[id] = n
+		}
 		for _, child := range children[c.ID] {
 			add(child, n)
 		}
