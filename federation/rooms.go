@@ -176,6 +176,11 @@ func (s *Service) PostAs(ctx context.Context, name, inbox string, body []byte) e
 	return later
 }
 
+// Answers notes that a host is there again: what waited for it need not wait longer.
+func (s *Service) Answers(ctx context.Context, host string) error {
+	return s.hosts.succeeded(ctx, host)
+}
+
 // RemoteActor is the document of an actor elsewhere, at most a day old, or older while its server is away.
 func (s *Service) RemoteActor(ctx context.Context, id string) (map[string]any, error) {
 	a, err := s.actors.get(ctx, id)

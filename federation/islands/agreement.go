@@ -73,7 +73,7 @@ type Side struct {
 const DefaultMaxItems = 500_000
 
 // Active reports whether entries go this way.
-func (s *Side) Active() bool { return s.State == Accepted || s.State == Narrowed }
+func (s Side) Active() bool { return s.State == Accepted || s.State == Narrowed }
 
 func (s *Side) prepare() {
 	if s.Policy == "" {

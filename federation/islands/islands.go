@@ -35,6 +35,7 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Poll      time.Duration // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
+	Look      time.Duration // how often the store is looked at for what was decided elsewhere; 0 for 2 seconds
 }
 
 // Site is what other directories see of this one before they agree to anything.
@@ -77,6 +78,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Poll <= 0 {
 		o.Poll = 10 * time.Minute
 	}
+	if o.Look <= 0 {
+		o.Look = 2 * time.Second
+	}
 	scheme, _, _ := strings.Cut(o.PublicURL, "://")
 	s := &Service{
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), scheme: scheme, store: o.Directory.Store(),
@@ -104,7 +108,7 @@ func (s *Service) mirrorID() string { return s.Network.ActorID(actorName) }
 // Run tells other directories what the operator decided, delivers, asks them what changed and purges what is to go, until
 // ctx ends.
 func (s *Service) Run(ctx context.Context) {
-	tick := time.NewTicker(2 * time.Second)
+	tick := time.NewTicker(s.Look)
 	defer tick.Stop()
 	var asking sync.WaitGroup
 	defer asking.Wait()

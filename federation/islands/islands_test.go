@@ -108,7 +108,7 @@ func (in *isle) open() {
 		Site: func() islands.Site {
 			return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
 		},
-		Zones: zones,
+		Zones: zones, Look: 50 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,22 @@ func (s *Service) drive(ctx context.Context) {
 	}
 }
 
+// revive goes on delivering to an island that was away and asks us something now: it is back.
+func (s *Service) revive(ctx context.Context, host string) {
+	name := followerPrefix + host
+	for _, f := range s.Directory.Followers() {
+		var later *directory.Later
+		if f.Name != name || !errors.As(f.Err, &later) {
+			continue
+		}
+		if err := s.Network.Answers(ctx, host); err != nil {
+			s.Log.Warn("islands: that a peer is back cannot be noted", "island", host, "err", err)
+			continue
+		}
+		s.Directory.Follow(&push{s: s, host: host})
+	}
+}
+
 // Consume implements [directory.Follower].
 func (p *push) Consume(ctx context.Context, changes []directory.Change) error {
 	a := p.s.cache.get(p.host)

@@ -192,3 +192,12 @@ func (c *agreements) list() []*Agreement {
 	slices.SortFunc(list, func(a, b *Agreement) int { return strings.Compare(a.Host, b.Host) })
 	return list
 }
+
+// revision is another one after any agreement changed.
+func (c *agreements) revision() string {
+	var b strings.Builder
+	for _, a := range c.list() {
+		fmt.Fprintf(&b, "%s %d ", a.Host, a.rev)
+	}
+	return b.String()
+}

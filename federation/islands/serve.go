@@ -64,6 +64,14 @@ func (d *sender) shows(e *directory.Entry) bool {
 	return m.Raw != "" && slices.Contains(m.Via, e.Origin) && from != nil && from.In.Active() && from.In.PassOn && d.a.Out.holds(c)
 }
 
+// mayHaveShown is shows, but for what may have been decided otherwise then: licences, and the agreements with third islands.
+func (d *sender) mayHaveShown(e *directory.Entry) bool {
+	if !e.Public() || e.Origin == d.a.Host || e.Origin != "" && !d.a.Out.Asked.Others {
+		return false
+	}
+	return d.a.Out.holds(&candidate{Entry: e, words: d.s.wordsOf(e), zoneOf: d.s.Zones})
+}
+
 // showed reports whether an island may have been told of an entry after the change since and before the change before.
 func (d *sender) showed(ctx context.Context, id directory.ID, since, before directory.Seq) (bool, error) {
 	for {
@@ -73,7 +81,7 @@ func (d *sender) showed(ctx context.Context, id directory.ID, since, before dire
 		}
 		for i := range changes {
 			c := &changes[i]
-			if c.Redacted && c.Entry.Status == directory.Published || !c.Redacted && d.shows(&c.Entry) {
+			if c.Redacted && c.Entry.Status == directory.Published || !c.Redacted && d.mayHaveShown(&c.Entry) {
 				return true, nil
 			}
 			if c.Seq <= since {
@@ -134,6 +142,7 @@ func (s *Service) peerOf(w http.ResponseWriter, r *http.Request) *sender {
 		federation.Refuse(w, http.StatusForbidden, "there is no agreement")
 		return nil
 	}
+	s.revive(r.Context(), a.Host)
 	d, err := s.sender(r.Context(), a)
 	if err != nil {
 		s.fail(w, err)
@@ -360,7 +369,7 @@ func (l *ledgers) of(ctx context.Context, d *sender, old bool) (*ledger, error) 
 		}
 	}
 	head := d.s.Directory.Head()
-	key := fmt.Sprint(head, d.a.rev, d.s.self.epoch())
+	key := fmt.Sprint(head, d.s.cache.revision(), d.licences, d.s.self.epoch())
 	if one := l.all[d.a.Host]; one != nil && (old || one.key == key && now.Sub(one.made) < ledgerKept) {
 		return one, nil
 	}

@@ -1,0 +1,50 @@
+package islands
+
+import (
+	"context"
+	"encoding/json"
+
+	"archipel/directory"
+)
+
+// Say is what other directories are told of an entry.
+func (s *Service) Say(e *directory.Entry) (map[string]any, error) {
+	b, err := s.activity(e)
+	if err != nil {
+		return nil, err
+	}
+	var doc map[string]any
+	return doc, json.Unmarshal(b, &doc)
+}
+
+// Understand is the entry that an activity of another directory brings, its proof checked, and how it is kept.
+func (s *Service) Understand(ctx context.Context, doc map[string]any) (directory.Entry, string, error) {
+	st, err := s.read(ctx, doc)
+	if err != nil {
+		return directory.Entry{}, "", err
+	}
+	return st.entry, st.raw, nil
+}
+
+// Pack and Unpack are how activities are kept.
+var (
+	Pack   = pack
+	Unpack = unpack
+)
+
+// Purge does what is done every hour.
+func (s *Service) Purge(ctx context.Context) error { return s.purge(ctx) }
+
+// State is how asking an island fares.
+func (s *Service) State(ctx context.Context, host string) (SyncState, error) {
+	return s.syncState(ctx, host)
+}
+
+// OtherID is the ID of an entry whose own is taken.
+var OtherID = otherID
+
+// Epoch is that of the log.
+func (s *Service) Epoch() int64 { return s.self.epoch() }
+
+// SidesOf are the directions of an agreement.
+func (a *Agreement) SidesOf(d Direction) []*Side { return a.sides(d) }
