@@ -187,3 +187,28 @@ func PublishesCalendar(accounts *account.Service) func(context.Context, string, 
 		return err == nil && !a.Blocked && !a.Leaving && account.May(a.Actor(), account.EntryPublish, org) == nil
 	}
 }
+
+// calendarHealth tells those who run the instance which calendars fail.
+func (s *Server) calendarHealth(ctx context.Context, show presenter, v *frontend.HealthView) error {
+	if s.Calendars == nil {
+		return nil
+	}
+	active, failing, err := s.Calendars.Health(ctx)
+	if err != nil {
+		return err
+	}
+	v.Calendars = active
+	for _, c := range failing {
+		line := frontend.CalendarHealth{Name: c.Name}
+		if c.Trouble != nil {
+			line.Trouble, line.Since = c.Trouble.Code, c.Trouble.Since.In(show.zone)
+		} else {
+			line.Since = c.Held.Since.In(show.zone)
+		}
+		if org, err := s.Directory.Entry(ctx, c.Of); err == nil {
+			line.URL = frontend.CalendarsURL(org.Slug)
+		}
+		v.CalendarsFailing = append(v.CalendarsFailing, line)
+	}
+	return nil
+}

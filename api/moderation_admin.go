@@ -160,6 +160,9 @@ func (s *Server) healthView(ctx context.Context, show presenter) (v frontend.Hea
 	if v.MailsFailed, err = count("mail-failed"); err != nil {
 		return v, err
 	}
+	if err := s.calendarHealth(ctx, show, &v); err != nil {
+		return v, err
+	}
 	v.Entries, v.Pending = s.Index.Len(), len(s.Waiting.Pending())
 	v.Nowhere, v.Stale = s.Waiting.Health(show.fades)
 	return v, nil

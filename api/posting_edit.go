@@ -73,6 +73,7 @@ func (s *Server) editView(c *fiber.Ctx, e *directory.Entry, suggestion bool) fro
 	} else if v.Imported, v.ImportedURL = s.calendarNote(c.UserContext(), e); s.Calendars != nil && e.Kind != directory.Event {
 		v.CalendarsURL = frontend.CalendarsURL(e.Slug)
 	}
+	v.Dates, v.ExtraDates = s.datesOf(e, s.lang(c))
 	return v
 }
 

@@ -142,6 +142,7 @@ func (f *filler) event() {
 		v.State = directory.EventState(f.v.Get("event.status"))
 	}
 	f.repeat(v, loc, before)
+	f.dates(v, f.e.Event, loc)
 	f.e.Event = v
 }
 

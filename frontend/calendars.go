@@ -81,3 +81,10 @@ func troubleText(l *Localizer, c CalendarView) string {
 	}
 	return text
 }
+
+// CalendarHealth is a calendar that fails, for those who run the instance.
+type CalendarHealth struct {
+	Name, URL string
+	Trouble   string // a code of the locale's [calendar_trouble]; empty: many of its events are gone
+	Since     time.Time
+}

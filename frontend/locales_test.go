@@ -56,6 +56,7 @@ var families = map[string][]string{
 	"calendar_trouble": {"address", "host", "timeout", "network", "tls", "status", "sign_in", "gone", "type", "size", "redirects", "store", "organisation"},
 	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
 	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
+	"posting_date": DateStates, "posting_dates": nil,
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.

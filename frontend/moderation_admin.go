@@ -24,6 +24,8 @@ type AdminField struct {
 type HealthView struct {
 	Followers, Parts                 []HealthLine
 	MailsWaiting, MailsFailed        int
+	Calendars                        int // that organisations have elsewhere
+	CalendarsFailing                 []CalendarHealth
 	Entries, Pending, Nowhere, Stale int
 }
 

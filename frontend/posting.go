@@ -37,16 +37,18 @@ type Same struct {
 // PostingView is a form that adds or changes an entry.
 type PostingView struct {
 	Form         EntryForm
-	Step         int    // 1 to 3; 0: everything on one page
-	Action       string // where the form is sent
-	Back         string // the step before, or the entry
-	Name         string // of the entry that is changed, or as typed so far
-	Version      int64  // of the entry that is changed, 0 for a new one
-	Imported     string // the calendar that an event comes from, and that wins
-	ImportedURL  string // where its team sees it; empty: nowhere
-	CalendarsURL string // where an organisation says which calendars it has elsewhere; empty: nowhere
-	Suggestion   bool   // it waits for somebody of the directory; asks how to reach the sender
-	SignInURL    string // offered to who has no account
+	Step         int           // 1 to 3; 0: everything on one page
+	Action       string        // where the form is sent
+	Back         string        // the step before, or the entry
+	Name         string        // of the entry that is changed, or as typed so far
+	Version      int64         // of the entry that is changed, 0 for a new one
+	Imported     string        // the calendar that an event comes from, and that wins
+	ImportedURL  string        // where its team sees it; empty: nowhere
+	CalendarsURL string        // where an organisation says which calendars it has elsewhere; empty: nowhere
+	Dates        []PostingDate // the next ones of a repeated event, one by one
+	ExtraDates   []PostingDate // beside the rule, with rows for more
+	Suggestion   bool          // it waits for somebody of the directory; asks how to reach the sender
+	SignInURL    string        // offered to who has no account
 	Event        bool
 	Categories   []OptionGroup
 	Places       []Option // found for the address; Value goes into "place"
