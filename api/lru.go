@@ -48,3 +48,11 @@ func (l *lru[K, V]) put(key K, v V) {
 		l.order.Remove(last)
 	}
 }
+
+// clear forgets everything.
+func (l *lru[K, V]) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.order.Init()
+	clear(l.items)
+}

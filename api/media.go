@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,12 +13,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"archipel/api/account"
 	"archipel/directory"
 	"archipel/directory/media"
+	"archipel/frontend"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -76,7 +77,9 @@ func (s *Server) takePicture(c *fiber.Ctx, values, sent url.Values) *directory.P
 	if err != nil {
 		return &directory.Problem{Field: "picture", Code: "unreadable"}
 	}
-	kept, err := s.Media.Add(c.UserContext(), body)
+	ctx, cancel := context.WithTimeout(c.UserContext(), 2*pictureAnswers)
+	defer cancel()
+	added, err := s.Media.Add(ctx, body)
 	switch {
 	case errors.Is(err, media.ErrTooLarge):
 		return &directory.Problem{Field: "picture", Code: "picture_large", Params: map[string]any{"max": media.MaxBytes >> 20}}
@@ -86,26 +89,65 @@ func (s *Server) takePicture(c *fiber.Ctx, values, sent url.Values) *directory.P
 		s.Log.Error("a picture could not be kept", "id", requestID(c), "err", err)
 		return &directory.Problem{Field: "picture", Code: "not_kept"}
 	}
-	values.Set(fmt.Sprintf("images[%d].url", row), kept.URL)
+	values.Set(fmt.Sprintf("images[%d].url", row), added.URL)
+	s.known.put(added.URL, kept{added.Width, added.Height})
 	values.Set(fmt.Sprintf("images[%d].alt", row), strings.TrimSpace(sent.Get("picture_alt")))
 	sent.Del("picture_alt")
 	return nil
 }
 
-// measure is the size of a kept picture in pixels.
-func (s *Server) measure(address string) (width, height int) {
-	if s.Media == nil {
-		return 0, 0
+// kept is what is known of a picture of ours: its size in pixels. Its content never changes.
+type kept struct{ width, height int }
+
+// pictureAnswers is how long a form waits for the place where pictures are.
+const pictureAnswers = 20 * time.Second
+
+// measure is the size in pixels of a picture that was uploaded; ok is false when there is no such picture.
+func (s *Server) measure(ctx context.Context, address string) (k kept, ok bool, err error) {
+	if s.Media == nil || !strings.HasPrefix(address, media.Prefix) {
+		return kept{}, false, nil
 	}
-	body, _, err := s.Media.Read(strings.TrimPrefix(address, media.Prefix))
+	if k, ok := s.known.get(address); ok {
+		return k, true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pictureAnswers)
+	defer cancel()
+	f, err := s.Media.Read(ctx, strings.TrimPrefix(address, media.Prefix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return kept{}, false, nil
+	}
 	if err != nil {
-		return 0, 0
+		return kept{}, false, err
 	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(body))
+	defer f.Close()
+	config, _, err := image.DecodeConfig(f)
 	if err != nil {
-		return 0, 0
+		return kept{}, false, fmt.Errorf("picture %s: %w", address, err)
 	}
-	return config.Width, config.Height
+	k = kept{config.Width, config.Height}
+	s.known.put(address, k)
+	return k, true, nil
+}
+
+// shownPicture is a picture with its sizes, for a browser to choose from. The sizes of a picture of ours are those that it
+// is kept in.
+func shownPicture(m directory.Image) frontend.Image {
+	out := frontend.Image{URL: m.URL, Alt: m.Alt, Width: m.Width, Height: m.Height, Credit: m.Credit, Licence: m.Licence}
+	longer := max(m.Width, m.Height)
+	if !strings.HasPrefix(m.URL, media.Prefix) || longer == 0 {
+		return out
+	}
+	for _, size := range slices.Backward(media.Sizes) {
+		width := m.Width
+		if longer > size {
+			width = max(1, (m.Width*size+longer/2)/longer)
+		}
+		if n := len(out.Sources); n > 0 && out.Sources[n-1].Width == width {
+			continue // it was not larger than the smaller size
+		}
+		out.Sources = append(out.Sources, frontend.ImageSource{URL: media.URL(m.URL, size), Width: width})
+	}
+	return out
 }
 
 // thumbnail is the address of the smallest size of a picture of ours, and nothing for any other: pages load nothing from
@@ -122,22 +164,24 @@ func (s *Server) picture(c *fiber.Ctx) error {
 	if s.Media == nil {
 		return directory.ErrNotFound
 	}
-	body, contentType, err := s.Media.Read(c.Params("name"))
+	// The connection's own context ends when this function does, and the file is read after it.
+	f, err := s.Media.Read(context.WithoutCancel(c.UserContext()), c.Params("name"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return directory.ErrNotFound
 	}
 	if err != nil {
-		return err
+		s.Log.Error("a picture cannot be read", "id", requestID(c), "err", err)
+		return fiber.NewError(http.StatusServiceUnavailable)
 	}
 	if notModified(c, `"`+c.Params("name")+`"`) {
-		return nil
+		return f.Close()
 	}
 	c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
-	c.Set(fiber.HeaderContentType, contentType)
+	c.Set(fiber.HeaderContentType, f.ContentType)
 	c.Set("Content-Security-Policy", "default-src 'none'; sandbox") // a picture is never a page
 	c.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	c.Status(http.StatusOK)
-	return c.Send(body)
+	return c.SendStream(f, int(f.Size)) // closes it at the end
 }
 
 // How long a picture is kept after anything last referred to it, and how often that is looked at.
@@ -204,6 +248,7 @@ func (s *Server) SweepPictures(ctx context.Context, before time.Time) (erased in
 			}
 		}
 	}
+	defer s.known.clear()
 	return s.Media.Sweep(ctx, before, func(url string) bool { return used[url] })
 }
 

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -275,7 +277,7 @@ func (f *filler) links() {
 // images takes the words and the order of pictures. Their addresses must be those of pictures that were uploaded, or that
 // the entry has already.
 func (f *filler) images() {
-	got := rows(f.v, "images", maxImages, "url", "alt", "credit", "remove")
+	got := rows(f.v, "images", maxImages, "url", "alt", "credit", "remove", "order")
 	if got == nil {
 		return
 	}
@@ -283,18 +285,32 @@ func (f *filler) images() {
 	for _, m := range f.e.Images {
 		have[m.URL] = m
 	}
+	inOrder(got)
+	away := false
 	got = slices.DeleteFunc(got, func(r map[string]string) bool {
-		_, known := have[r["url"]]
-		return r["remove"] != "" || r["url"] == "" || !known && (f.s.Media == nil || !f.s.Media.Has(r["url"]))
+		address := r["url"]
+		if _, known := have[address]; r["remove"] != "" || address == "" || known {
+			return r["remove"] != "" || address == ""
+		}
+		k, ok, err := f.s.measure(context.Background(), address)
+		if err != nil {
+			f.s.Log.Error("pictures cannot be read", "err", err)
+			away = true
+			return false // nobody knows: it stays on the form
+		}
+		have[address] = directory.Image{URL: address, Width: k.width, Height: k.height}
+		return !ok
 	})
+	if away {
+		f.problems = append(f.problems, directory.Problem{Field: "picture", Code: "not_read"})
+	}
 	setRows(f.v, "images", maxImages, got)
 	rest := f.e.Images[min(len(f.e.Images), maxImages):]
 	f.e.Images = nil
 	for i, r := range got {
 		m, known := have[r["url"]]
 		if !known {
-			m = directory.Image{URL: r["url"]}
-			m.Width, m.Height = f.s.measure(r["url"])
+			continue
 		}
 		m.Alt, m.Credit = r["alt"], r["credit"]
 		if m.Alt == "" && strings.HasPrefix(m.URL, media.Prefix) {
@@ -305,5 +321,36 @@ func (f *filler) images() {
 	f.e.Images = append(f.e.Images, rest...)
 	if len(got) == 0 {
 		f.v.Set("images[0].url", "")
+	}
+}
+
+// inOrder puts rows where their authors want them. Of two that are to have one place, the one that was moved there comes
+// first.
+func inOrder(list []map[string]string) {
+	place := func(i int, r map[string]string) int {
+		n, err := strconv.Atoi(r["order"])
+		if err != nil || n < 1 || n > maxImages {
+			n = i + 1
+		}
+		switch {
+		case n < i+1:
+			return 4 * n // it comes up: before what stands there
+		case n > i+1:
+			return 4*n + 2 // it goes down: behind it
+		}
+		return 4*n + 1
+	}
+	type placed struct {
+		row map[string]string
+		at  int
+	}
+	rows := make([]placed, len(list))
+	for i, r := range list {
+		rows[i] = placed{r, place(i, r)}
+	}
+	slices.SortStableFunc(rows, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
+	for i := range rows {
+		list[i] = rows[i].row
+		delete(list[i], "order") // the rows now stand in it
 	}
 }

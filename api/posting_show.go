@@ -232,7 +232,11 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 		if u == "" {
 			break
 		}
-		v.Images = append(v.Images, frontend.Image{URL: thumbnail(u)})
+		picture := frontend.Image{URL: thumbnail(u)}
+		if k, ok, err := s.measure(c.UserContext(), u); ok && err == nil {
+			picture.Width, picture.Height = k.width, k.height
+		}
+		v.Images = append(v.Images, picture)
 	}
 	if s.Media != nil {
 		v.ImageLimit = maxImages

@@ -230,7 +230,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 			v.Links = append(v.Links, frontend.Link{Label: m.Alt, URL: m.URL})
 			continue
 		}
-		v.Images = append(v.Images, frontend.Image{URL: m.URL, Alt: m.Alt, Width: m.Width, Height: m.Height, Credit: m.Credit, Licence: m.Licence})
+		v.Images = append(v.Images, shownPicture(m))
 	}
 	for _, key := range directory.AccessibilityKeys {
 		if value, ok := e.Accessibility[key]; ok {

@@ -73,6 +73,7 @@ type Server struct {
 	metrics  *metrics
 	requests *requestNames
 	maps     *pictures
+	known    *lru[string, kept] // pictures of ours, by address
 	tiles    *lru[string, []byte]
 	packed   *lru[string, []byte]          // built files as brotli, by name
 	inZone   atomic.Pointer[time.Location] // the site's time zone, last read
@@ -97,7 +98,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
+	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,

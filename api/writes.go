@@ -260,7 +260,12 @@ func (s *Server) check(c *fiber.Ctx, was, e *directory.Entry) error {
 	}
 	for i, m := range e.Images {
 		had := slices.ContainsFunc(was.Images, func(o directory.Image) bool { return o.URL == m.URL })
-		if strings.HasPrefix(m.URL, media.Prefix) && !had && (s.Media == nil || !s.Media.Has(m.URL)) {
+		if !strings.HasPrefix(m.URL, media.Prefix) || had {
+			continue
+		}
+		if _, ok, err := s.measure(c.UserContext(), m.URL); err != nil {
+			return err
+		} else if !ok {
 			problems = append(problems, invalidParam(fmt.Sprintf("images[%d].url", i), directory.CodeUnknown, m.URL)...)
 		}
 	}

@@ -92,6 +92,7 @@ type Image struct {
 	Width, Height int // 0 when unknown
 	Credit        string
 	Licence       string
+	Sources       []ImageSource // the same picture in several sizes, the smallest first
 }
 
 // Fact is a coded statement about accessibility; Code is one of the locale's

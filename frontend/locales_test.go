@@ -29,10 +29,13 @@ var families = map[string][]string{
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
 	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password",
-		"hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
+		"not_read", "hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
 	"passkey":    nil, // said by package account
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
-	"map":  {"zoom_in", "zoom_out", "north", "south", "west", "east"},
+	"map":               {"zoom_in", "zoom_out", "north", "south", "west", "east"},
+	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen"},
+	"fediverse_network": networks, "fediverse_shows": networks, "fediverse_type": {"Group", "Organization"},
+	"fediverse_move": {"movein", "moveout"}, "fediverse_move_hint": {"movein", "moveout"}, "fediverse_move_button": {"movein", "moveout"},
 	"link": nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
 	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "digest": nil, "fresh": nil, "fresh_do": {"confirm", "change", "close"},

@@ -15,9 +15,9 @@ import (
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -31,7 +31,10 @@ const (
 	MaxBytes  = 15 << 20   // of a file
 	MaxPixels = 40_000_000 // of a picture, before it is made smaller
 	maxSide   = 20_000     // pixels
+	maxScans  = 100        // of a progressive JPEG; each goes over the whole picture, and cameras write about ten
 )
+
+var startOfScan = []byte{0xff, 0xda}
 
 // Sizes are the lengths of the longer side, in pixels, in which a picture is kept; smaller pictures are not enlarged.
 var Sizes = []int{1600, 800, 400}
@@ -51,19 +54,47 @@ type Picture struct {
 	Width, Height int    // of the largest size, in pixels
 }
 
-// Store keeps pictures in a folder. Its methods may be called concurrently, and by several processes.
+// Store keeps pictures in a folder or in a bucket. Its methods may be called concurrently, and by several processes.
 type Store struct {
-	dir  string
-	room *semaphore.Weighted // pixels being decoded at once, so that uploads cannot fill the memory
+	files files
+	room  *semaphore.Weighted // pixels being decoded at once, so that uploads cannot fill the memory
 }
+
+// files are where the files of pictures are: [folder] and [bucket]. What is not there is [fs.ErrNotExist].
+type files interface {
+	// put keeps a file whole or not at all, durably. If it is there already, it counts as new from now on.
+	put(ctx context.Context, name string, body []byte, contentType string) error
+	// open reads a file; whoever asks closes it.
+	open(ctx context.Context, name string) (io.ReadCloser, info, error)
+	stat(ctx context.Context, name string) (info, error)
+	// touch lets a file count as new from now on.
+	touch(ctx context.Context, name string) error
+	remove(ctx context.Context, name string) error
+	// each calls fn with every file, also the parts that an upload has left over.
+	each(ctx context.Context, fn func(info) error) error
+	// reach finds out whether files can be kept and read.
+	reach(ctx context.Context) error
+}
+
+// info is what is known of a file.
+type info struct {
+	name     string
+	size     int64
+	modified time.Time
+}
+
+func newStore(f files) *Store { return &Store{f, semaphore.NewWeighted(MaxPixels)} }
 
 // Open keeps pictures in dir, which is made when it is not there.
 func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("pictures: %w", err)
 	}
-	return &Store{dir, semaphore.NewWeighted(MaxPixels)}, nil
+	return newStore(folder(dir)), nil
 }
+
+// Reach finds out whether pictures can be kept and read at this moment.
+func (s *Store) Reach(ctx context.Context) error { return s.files.reach(ctx) }
 
 // Add keeps a picture. It reports ErrTooLarge or ErrFormat when it cannot be accepted. The same pixels have the same
 // address.
@@ -88,15 +119,18 @@ func (s *Store) Add(ctx context.Context, file []byte) (Picture, error) {
 		return Picture{}, err
 	}
 	defer s.room.Release(weight)
+	if f.name == "jpeg" && bytes.Count(file, startOfScan) > maxScans {
+		return Picture{}, ErrFormat
+	}
 	src, err := f.decode(bytes.NewReader(file))
 	if err != nil || src.Bounds().Dx() != config.Width || src.Bounds().Dy() != config.Height {
 		return Picture{}, ErrFormat
 	}
-	return s.write(sized(src, orientation(f, file)))
+	return s.write(ctx, sized(src, orientation(f, file)))
 }
 
 // write encodes the sizes of a picture, the largest first, and names them by the content of the largest.
-func (s *Store) write(sizes []*image.RGBA) (Picture, error) {
+func (s *Store) write(ctx context.Context, sizes []*image.RGBA) (Picture, error) {
 	ext := ".jpg"
 	if !sizes[0].Opaque() {
 		ext = ".png"
@@ -119,40 +153,12 @@ func (s *Store) write(sizes []*image.RGBA) (Picture, error) {
 	hash := hex.EncodeToString(sum[:16])
 	// The largest comes last: where it is, the others are.
 	for i := len(sizes) - 1; i >= 0; i-- {
-		if err := s.put(name(hash, Sizes[i], ext), bodies[i]); err != nil {
+		if err := s.files.put(ctx, name(hash, Sizes[i], ext), bodies[i], contentType(ext)); err != nil {
 			return Picture{}, fmt.Errorf("keep picture: %w", err)
 		}
 	}
 	largest := sizes[0].Bounds()
 	return Picture{Prefix + name(hash, Sizes[0], ext), largest.Dx(), largest.Dy()}, nil
-}
-
-// put writes a file whole or not at all, durably.
-func (s *Store) put(name string, body []byte) error {
-	path := filepath.Join(s.dir, name)
-	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(body)) {
-		now := time.Now()
-		return os.Chtimes(path, now, now) // wanted again: Sweep counts from here
-	}
-	tmp, err := os.CreateTemp(s.dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(body)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if closed := tmp.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 func name(hash string, size int, ext string) string {
@@ -161,31 +167,77 @@ func name(hash string, size int, ext string) string {
 
 var nameForm = regexp.MustCompile(`^([0-9a-f]{32})-(1600|800|400)(\.jpg|\.png)$`)
 
-// Read returns a kept file by its name, like "d41d8cd98f00b204e9800998ecf8427e-800.jpg", and its content type.
+func contentType(ext string) string {
+	if ext == ".png" {
+		return "image/png"
+	}
+	return "image/jpeg"
+}
+
+// File is a kept file that is being read.
+type File struct {
+	io.ReadCloser
+	Size        int64 // bytes
+	ContentType string
+}
+
+// Read opens a kept file by its name, like "d41d8cd98f00b204e9800998ecf8427e-800.jpg"; whoever asks closes it.
 // The error wraps [fs.ErrNotExist] for any other name.
-func (s *Store) Read(name string) (body []byte, contentType string, err error) {
+func (s *Store) Read(ctx context.Context, name string) (*File, error) {
 	m := nameForm.FindStringSubmatch(name)
 	if m == nil {
-		return nil, "", fs.ErrNotExist
+		return nil, fs.ErrNotExist
 	}
-	body, err = os.ReadFile(filepath.Join(s.dir, name))
+	body, i, err := s.files.open(ctx, name)
 	if err != nil {
-		return nil, "", err
+		return nil, fmt.Errorf("picture %s: %w", name, err)
 	}
-	if m[3] == ".png" {
-		return body, "image/png", nil
-	}
-	return body, "image/jpeg", nil
+	return &File{body, i.size, contentType(m[3])}, nil
 }
 
 // Has reports whether url is the address of a picture that is kept.
-func (s *Store) Has(url string) bool {
+func (s *Store) Has(ctx context.Context, url string) (bool, error) {
 	name, ours := strings.CutPrefix(url, Prefix)
 	if !ours || !nameForm.MatchString(name) {
-		return false
+		return false, nil
 	}
-	_, err := os.Stat(filepath.Join(s.dir, name))
-	return err == nil
+	switch _, err := s.files.stat(ctx, name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("picture %s: %w", name, err)
+	}
+	return true, nil
+}
+
+// CopyTo copies every kept file that to does not have, and returns how many it copied.
+func (s *Store) CopyTo(ctx context.Context, to *Store) (copied int, err error) {
+	err = s.files.each(ctx, func(i info) error {
+		m := nameForm.FindStringSubmatch(i.name)
+		if m == nil {
+			return nil
+		}
+		if there, err := to.files.stat(ctx, i.name); err == nil && there.size == i.size {
+			return nil
+		}
+		f, err := s.Read(ctx, i.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // erased meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("picture %s: %w", i.name, err)
+		}
+		if err := to.files.put(ctx, i.name, body, f.ContentType); err != nil {
+			return fmt.Errorf("picture %s: %w", i.name, err)
+		}
+		copied++
+		return nil
+	})
+	return copied, err
 }
 
 // URL is the address of a kept picture in another of the [Sizes]; any other address is returned as it is.
@@ -200,39 +252,27 @@ func URL(url string, size int) string {
 // Sweep erases the pictures that nothing refers to and that were last added, or last found in use, before a moment, and
 // left-over parts of uploads that were cut short. used is asked with the address of the largest size.
 func (s *Store) Sweep(ctx context.Context, before time.Time, used func(url string) bool) (erased int, err error) {
-	files, err := os.ReadDir(s.dir)
+	err = s.files.each(ctx, func(i info) error {
+		m := nameForm.FindStringSubmatch(i.name)
+		part := strings.HasPrefix(i.name, partPrefix)
+		if m == nil && !part || !i.modified.Before(before) {
+			return nil
+		}
+		var err error
+		if !part && used(Prefix+name(m[1], Sizes[0], m[3])) {
+			err = s.files.touch(ctx, i.name)
+		} else if err = s.files.remove(ctx, i.name); err == nil {
+			erased++
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("sweep pictures: %w", err)
+		err = fmt.Errorf("sweep pictures: %w", err)
 	}
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return erased, err
-		}
-		m := nameForm.FindStringSubmatch(f.Name())
-		part := strings.HasPrefix(f.Name(), ".new-")
-		if m == nil && !part {
-			continue
-		}
-		info, err := f.Info()
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.ModTime().Before(before) {
-			continue
-		}
-		if err != nil {
-			return erased, fmt.Errorf("sweep pictures: %w", err)
-		}
-		if path := filepath.Join(s.dir, f.Name()); !part && used(Prefix+name(m[1], Sizes[0], m[3])) {
-			now := time.Now()
-			if err := os.Chtimes(path, now, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return erased, fmt.Errorf("sweep pictures: %w", err)
-			}
-			continue
-		}
-		if err := os.Remove(filepath.Join(s.dir, f.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return erased, fmt.Errorf("sweep pictures: %w", err)
-		}
-		erased++
-	}
-	return erased, nil
+	return erased, err
 }
 
 // format is one of the formats that are read.
