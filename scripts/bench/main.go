@@ -20,11 +20,13 @@ func run(args []string) error {
 		"index":  benchIndex,  // POINTS TILES: figures of geo.Index as JSON
 		"table":  table,       // N FOLDER: the comparison
 
-		"server":   benchServer, // PROGRAM POINTS TILES: pages, tiles and writes of a running server
-		"constant": constant,    // BYTES: a server to compare it with
+		"server":     benchServer,     // PROGRAM POINTS TILES: pages, tiles and writes of a running server
+		"federation": benchFederation, // activities and deliveries against what RSA alone allows
+
+		"constant": constant, // BYTES: a server to compare it with
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
-		return fmt.Errorf("usage: bench points|index|table|server ...; see run.sh")
+		return fmt.Errorf("usage: bench points|index|table|server|federation ...; see run.sh")
 	}
 	return commands[args[0]](args[1:])
 }

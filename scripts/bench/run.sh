@@ -3,7 +3,7 @@
 #
 #   scripts/bench/run.sh                    # clusters at 100,000 and 1,000,000 points against npm supercluster
 #   SIZES=100000 scripts/bench/run.sh       # only these sizes
-#   SIZES= scripts/bench/run.sh             # only the server: pages, tiles and writes with 100,000 entries
+#   SIZES= scripts/bench/run.sh             # only the federation, and the server: pages, tiles and writes with 100,000 entries
 #
 # Needs Go, and Node with npm, which installs supercluster into a temporary folder.
 set -eu
@@ -26,6 +26,7 @@ for n in $sizes; do
 	done
 	"$tmp/bench" table "$n" "$tmp" || failed=1
 done
+(cd ../.. && "$tmp/bench" federation) || failed=1
 (cd ../.. && go build -o "$tmp/archipel" .)
 "$tmp/bench" points 100000 "$tmp/points.tsv" "$tmp/tiles.tsv"
 "$tmp/bench" server "$tmp/archipel" "$tmp/points.tsv" "$tmp/tiles.tsv" || failed=1
