@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"archipel/api"
 	"archipel/directory"
 	"archipel/directory/taxonomy"
 	"archipel/federation"
@@ -29,6 +30,14 @@ func (f *fediverse) archipelago() *islands.Service {
 }
 
 func (f *fediverse) handler() http.Handler {
+	if f == nil {
+		return nil
+	}
+	return f.Service
+}
+
+// pages is what pages for people need; nil when the instance takes no part.
+func (f *fediverse) pages() api.Fediverse {
 	if f == nil {
 		return nil
 	}
@@ -70,7 +79,7 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 		Directory: d, Published: published, PublicURL: c["public-url"], Version: version(), Log: log,
 		Site: func() federation.Site {
 			site := site.get()
-			return federation.Site{Name: site.Name, Summary: site.Tagline, Lang: site.Languages[0]}
+			return federation.Site{Name: site.Name, Summary: site.Tagline, Lang: site.Languages[0], SignedFetch: site.SignedFetch}
 		},
 	})
 	if err != nil {

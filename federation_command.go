@@ -23,6 +23,7 @@ const federationVerbs = `archipel federation VERB, beside a running server, whic
                               suspend (the default) exchanges nothing; silence lets followers wait and leaves replies aside
   unblock DOMAIN
   accept ACTOR, refuse ACTOR  a follower who waits; refuse also removes one who follows
+  rotate-keys [HANDLE|all]    new keys of the instance, of an organisation, or of all; followers are told by the old ones
   import FILE, export [FILE]  blocked domains as Mastodon's CSV
 `
 
@@ -42,7 +43,7 @@ func federationCommand(ctx context.Context, env *environment, args []string) err
 	switch verb {
 	case "status":
 		least, most = 0, 0
-	case "export":
+	case "export", "rotate-keys":
 		least = 0
 	case "block":
 		most = 2
@@ -64,6 +65,8 @@ func federationCommand(ctx context.Context, env *environment, args []string) err
 			return fmt.Errorf("%s %s: nobody of that name waits or follows: %w", verb, rest[0], err)
 		}
 		return nil
+	case "rotate-keys":
+		return rotateKeys(ctx, store, env.stdout, strings.Join(rest, ""))
 	case "export":
 		return exportBlocks(ctx, store, env.stdout, rest)
 	case "import":
@@ -154,6 +157,36 @@ func exportBlocks(ctx context.Context, store directory.Store, stdout io.Writer, 
 		return err
 	}
 	return f.Close()
+}
+
+// rotateKeys gives new keys to the instance (""), to the organisation of a handle, or to all.
+func rotateKeys(ctx context.Context, store directory.Store, w io.Writer, whose string) error {
+	handles, err := federation.Handles(ctx, store)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]directory.ID{}
+	switch {
+	case whose == "" || whose == "relay":
+		wanted["relay"] = ""
+	case whose == "all":
+		wanted = handles
+		wanted["relay"] = ""
+	default:
+		whose, _, _ = strings.Cut(strings.TrimPrefix(strings.ToLower(whose), "@"), "@")
+		id, ok := handles[whose]
+		if !ok {
+			return fmt.Errorf("rotate-keys %s: no organisation has that handle, or it has no keys yet: %w", whose, directory.ErrNotFound)
+		}
+		wanted[whose] = id
+	}
+	for _, handle := range slices.Sorted(maps.Keys(wanted)) {
+		if err := federation.RotateKeys(ctx, store, wanted[handle]); err != nil {
+			return fmt.Errorf("rotate-keys %s: %w", handle, err)
+		}
+		fmt.Fprintf(w, "%s has new keys\n", handle)
+	}
+	return nil
 }
 
 // federationStatus prints what an operator wants to know.

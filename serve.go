@@ -168,7 +168,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, TaxonomySaved: edited.saved, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
-		Federation: fediverse.handler(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
+		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
 	})
 	if err != nil {
 		return err

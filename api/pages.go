@@ -318,6 +318,7 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 	}
 	v.Back = back(c)
 	s.postingLinks(c, &e, &v)
+	s.fediverseLinks(c, &e, &v)
 	if c.Query("fragment") == "1" {
 		return s.render(c, frontend.EntryFragment(p, v))
 	}
@@ -428,5 +429,6 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 			v.Finding = append(v.Finding, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: credit.LicenceURL})
 		}
 	}
+	v.Fediverse = s.Fediverse != nil
 	return s.render(c, frontend.About(p, v))
 }

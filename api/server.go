@@ -64,6 +64,7 @@ type Options struct {
 	Now       func() time.Time
 
 	Federation http.Handler // the instance in the fediverse; nil: it takes no part
+	Fediverse  Fediverse    // what pages need of it; nil with Federation
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -79,6 +80,7 @@ type Server struct {
 	inZone   atomic.Pointer[time.Location] // the site's time zone, last read
 
 	meanings  *lru[string, meant]
+	asks      *askLimit
 	belonging *belonging.Service // who keeps what; nil without accounts
 	ready     atomic.Bool
 }
@@ -98,7 +100,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100)}
+	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100), asks: newAskLimit()}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,
@@ -172,6 +174,7 @@ func (s *Server) routes() {
 
 	s.postingRoutes()
 	s.calendarRoutes()
+	s.fediverseRoutes()
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)
 	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)

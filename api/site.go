@@ -32,6 +32,9 @@ type Site struct {
 	Bounds    *Bounds  `json:"bounds,omitempty"` // what the map shows first; empty: where the entries are
 	Demo      bool     `json:"demo,omitempty"`
 
+	// SignedFetch shows what organisations and people post to servers of the fediverse that sign their requests, and to no other.
+	SignedFetch bool `json:"signedFetch,omitempty"`
+
 	SignUp account.SignUp `json:"signup,omitempty"` // who may make an account; empty: everybody
 
 	AskAfter  int `json:"askAfter"`  // months after which the people of an entry are asked whether it is still true; 0: never
@@ -136,6 +139,12 @@ func (site *Site) Change(words []string) error {
 				return fmt.Errorf("signup: %q is not one of %v", value, account.SignUps)
 			}
 			fields[key] = value
+		case "signedFetch":
+			on, err := strconv.ParseBool(value)
+			if err != nil {
+				return fmt.Errorf("signedFetch: %q: want true or false", value)
+			}
+			fields[key] = on
 		case "askAfter", "fadeAfter":
 			months, err := strconv.Atoi(value)
 			if err != nil || months < 0 || months > maxMonths {

@@ -23,6 +23,8 @@ type actorIndex struct {
 	byHandle   map[string]directory.ID
 	organisers map[directory.ID][]directory.ID // by event or initiative
 	before     map[directory.ID][]directory.ID // organisations that were merged into one, by that
+	inName     map[directory.ID]directory.ID   // the organisation in whose name an entry was posted
+	named      map[directory.ID][]directory.ID // and the other way round
 }
 
 type actorState struct {
@@ -34,12 +36,23 @@ type actorState struct {
 }
 
 func (x *actorIndex) apply(e *directory.Entry) {
+	if x.all == nil {
+		*x = actorIndex{
+			map[directory.ID]*actorState{}, map[string]directory.ID{}, map[directory.ID][]directory.ID{}, map[directory.ID][]directory.ID{},
+			map[directory.ID]directory.ID{}, map[directory.ID][]directory.ID{},
+		}
+	}
+	if org, ok := x.inName[e.ID]; ok {
+		delete(x.inName, e.ID)
+		drop(x.named, org, e.ID)
+	}
+	if e.Private != nil && e.Private.Team != "" && publishes(e) {
+		x.inName[e.ID] = e.Private.Team
+		x.named[e.Private.Team] = append(x.named[e.Private.Team], e.ID)
+	}
 	old := x.all[e.ID]
 	if old == nil && (e.Fediverse == nil || e.Origin != "") {
 		return
-	}
-	if x.all == nil {
-		*x = actorIndex{map[directory.ID]*actorState{}, map[string]directory.ID{}, map[directory.ID][]directory.ID{}, map[directory.ID][]directory.ID{}}
 	}
 	if old != nil {
 		delete(x.all, e.ID)
@@ -111,12 +124,19 @@ func (p *Published) Actors() int {
 func (p *Published) organisers(id directory.ID, created time.Time) (who []directory.ID, question bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	could := func(org directory.ID) bool {
+		s := p.actors.all[org]
+		return s != nil && s.on && !created.Before(s.since)
+	}
 	for _, org := range p.actors.organisers[id] {
-		if s := p.actors.all[org]; s != nil && s.on && !created.Before(s.since) {
+		if could(org) {
 			who = append(who, org)
 		}
 	}
 	slices.Sort(who)
+	if org, ok := p.actors.inName[id]; ok && could(org) {
+		who = slices.Insert(who, 0, org)
+	}
 	if len(who) > 0 {
 		return who, true
 	}
@@ -135,7 +155,7 @@ func (p *Published) mergedInto(id directory.ID) []directory.ID {
 	return slices.Sorted(slices.Values(p.actors.before[id]))
 }
 
-// postsOf are the posts that an organisation organises, newest first.
+// postsOf are the posts in the name of an organisation, newest first.
 func (p *Published) postsOf(org directory.ID) []post {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +164,7 @@ func (p *Published) postsOf(org directory.ID) []post {
 		return nil
 	}
 	var list []post
-	for _, target := range s.organises {
+	for _, target := range slices.Concat(s.organises, p.actors.named[org]) {
 		id, err := uuid.Parse(string(target))
 		if err != nil {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"archipel/directory"
@@ -100,4 +101,28 @@ func decide(ctx context.Context, store directory.Store, r directory.Record, f fo
 	now := time.Now().UTC()
 	key := fmt.Sprintf("%020d-%.16s", now.UnixNano(), hashKey(f.Follow))
 	return put(ctx, store, kindInbox, key, received{ID: f.Follow, Actor: f.Actor, At: now, Body: body}, 0, time.Time{})
+}
+
+// Handles lists the organisations whose actors have keys, by their handles. It works beside a running server.
+func Handles(ctx context.Context, store directory.Store) (map[string]directory.ID, error) {
+	var ids []directory.ID
+	err := eachRecord(ctx, store, kindKey, func(r directory.Record) error {
+		if id, ok := strings.CutPrefix(r.Key, actorKey("")); ok {
+			ids = append(ids, directory.ID(id))
+		}
+		return nil
+	})
+	handles := map[string]directory.ID{}
+	for len(ids) > 0 && err == nil {
+		n := min(len(ids), 500)
+		var entries []directory.Entry
+		entries, err = store.Entries(ctx, ids[:n])
+		for i := range entries {
+			if f := entries[i].Fediverse; f != nil {
+				handles[f.Handle] = entries[i].ID
+			}
+		}
+		ids = ids[n:]
+	}
+	return handles, err
 }

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"html"
 	"net/http"
 	"slices"
@@ -199,30 +200,11 @@ func (s *Service) upcoming(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// Account is what people see of the actor of an organisation.
-type Account struct {
-	Handle    string // "@la-fourmiliere@annuaire.example"
-	Address   string // of the actor
-	Followers int
-	Waiting   int // for the operator's yes
-}
-
-// Account returns the actor of an organisation, and whether it can be followed now.
-func (s *Service) Account(e *directory.Entry) (Account, bool) {
-	if e.Fediverse == nil || e.Origin != "" {
-		return Account{}, false
-	}
-	id := s.actorID(e.ID)
-	a := Account{Handle: "@" + e.Fediverse.Handle + "@" + s.host, Address: id, Followers: len(s.followers.accepted("", id))}
-	a.Waiting = s.followers.waiting(id)
-	return a, acts(e)
-}
-
-// Relay is the address by which people follow everything that the instance posts: "@relay@annuaire.example".
-func (s *Service) Relay() string { return "@relay@" + s.host }
+// errOurs is the error of an account on this very instance.
+var errOurs = errors.New("this account is ours")
 
 // Elsewhere returns the address of an account on another server, for moving: what was typed is its handle or its address.
-// Back reports whether that account says that it is also known as the given one of ours.
+// back reports whether that account says that it is also known as the given one of ours.
 func (s *Service) Elsewhere(ctx context.Context, typed string, ours *directory.Entry) (address string, back bool, err error) {
 	typed = strings.TrimSpace(typed)
 	if !strings.HasPrefix(typed, "https://") && !strings.HasPrefix(typed, "http://") {
@@ -233,7 +215,7 @@ func (s *Service) Elsewhere(ctx context.Context, typed string, ours *directory.E
 		address = typed
 	}
 	if s.ours(address) {
-		return "", false, errStranger
+		return "", false, errOurs
 	}
 	a, err := s.actors.fetch(ctx, address, true)
 	if err != nil {

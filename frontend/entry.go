@@ -42,6 +42,10 @@ type EntryView struct {
 	Claimed         time.Time
 	ClaimURL        string // where people of it say so; empty: they did, or cannot
 	TeamURL         string // who keeps it, for those who may know
+	Handle          string // "@la-fourmiliere@annuaire.example", by which it is followed in the fediverse; empty: it is not
+	FediverseURL    string // where its owners say how
+	MovedTo         string // address of the account there to which it has moved
+	Participants    int    // people elsewhere who say that they come
 }
 
 // Address is a postal address.

@@ -44,6 +44,7 @@ type AboutView struct {
 	Version      string   // of the program
 	SourceURL    string   // where the program's source is
 	APIURL       string   // "/api"
+	Fediverse    bool     // it can be followed from other networks
 }
 
 // ProblemView is a page that says what went wrong, what is kept and what to do.
