@@ -156,7 +156,6 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
-	accounts.Teams = owners.Keeps
 	keys := signed.New(store)
 	asking := openFreshness(d, accounts, keys, waiting, site.get, log)
 	digests := openDigest(d, index, words, places, accounts, keys, site.get, log)

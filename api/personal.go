@@ -130,7 +130,13 @@ func forgetIn(ctx context.Context, d *directory.Directory, a *account.Account, i
 		if before == others && !mine {
 			break
 		}
-		outcomes, err := d.Write(ctx, directory.Write{Author: "system", Entries: []directory.Entry{e}})
+		w := directory.Write{Author: "system"}
+		if before != others {
+			w.Op = directory.OpTeam
+			handDown(&e)
+		}
+		w.Entries = []directory.Entry{e}
+		outcomes, err := d.Write(ctx, w)
 		if err != nil {
 			return err
 		}
@@ -145,6 +151,17 @@ func forgetIn(ctx context.Context, d *directory.Directory, a *account.Account, i
 	}
 	_, err := d.Store().Redact(ctx, id, t.mail)
 	return err
+}
+
+// handDown gives an entry whose last owner is gone to whoever edits it the longest. One that nobody keeps is not claimed any more.
+func handDown(e *directory.Entry) {
+	p := e.Private
+	if len(p.Owners) == 0 && len(p.Editors) > 0 && p.Team == "" {
+		p.Owners, p.Editors = p.Editors[:1:1], slices.Clone(p.Editors[1:])
+	}
+	if len(p.Owners) == 0 && p.Team == "" {
+		e.Claimed = time.Time{}
+	}
 }
 
 // ownedEntry is an entry in the export of a person's data.

@@ -61,7 +61,7 @@ func TestPicturesComeInSizes(t *testing.T) {
 	}
 	body := s.get("/e/la-fourmiliere").body
 	for i, widths := range []string{"400w,800w,1600w", "400w,800w,1500w", "400w,800w,1000w"} {
-		tag := regexp.MustCompile(`<img[^>]*alt="`+e.Images[i].Alt+`"[^>]*>`).FindString(body)
+		tag := regexp.MustCompile(`<img[^>]*alt="` + e.Images[i].Alt + `"[^>]*>`).FindString(body)
 		var got []string
 		for _, one := range strings.Split(attribute(tag, "srcset"), ", ") {
 			address, width, _ := strings.Cut(one, " ")

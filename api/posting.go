@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -284,6 +283,9 @@ func (s *Server) own(c *fiber.Ctx, e *directory.Entry, v url.Values) directory.I
 		return invalid
 	}
 	e.Private = &directory.Private{Owners: []string{actor.ID}}
+	if problem := s.inNameOf(c, e, v.Get("organiser")); problem != nil {
+		return directory.Invalid{*problem}
+	}
 	e.Checked = s.Now()
 	if account.May(actor, account.EntryPublish, e) == nil {
 		e.Status = directory.Published
@@ -318,24 +320,6 @@ func (s *Server) organise(c *fiber.Ctx, event *directory.Entry, organiser string
 		return err
 	}
 	return nil
-}
-
-// organisers are the entries in whose name the actor may announce an event.
-func (s *Server) organisers(ctx context.Context, a *account.Actor, chosen string) ([]frontend.Option, error) {
-	if !a.SignedIn() {
-		return nil, nil
-	}
-	mine, err := s.entriesOf(ctx, a.ID)
-	if err != nil {
-		return nil, err
-	}
-	var out []frontend.Option
-	for _, e := range mine {
-		if e.Kind != directory.Event && (e.Status == directory.Published || e.Status == directory.Pending) {
-			out = append(out, frontend.Option{Value: string(e.ID), Label: e.Name, Selected: chosen == string(e.ID)})
-		}
-	}
-	return out, nil
 }
 
 // thanks is the page after a suggestion.

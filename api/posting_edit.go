@@ -121,6 +121,9 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 				typed.Del(key)
 			}
 		}
+		if strings.HasPrefix(key, "relations[") && sent.Has("relations") {
+			typed.Del(key)
+		}
 	}
 	for key, list := range sent {
 		typed[key] = list
@@ -136,6 +139,13 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 		return s.showConflict(c, e, directory.Seq(version), typed, view, show)
 	}
 	mine := e.Clone()
+	if !suggestion {
+		untied, err := s.takeRelations(c, &e, &mine, sent, typed, show)
+		if err != nil {
+			return err
+		}
+		problems = append(problems, untied...)
+	}
 	wrong := s.fill(typed, &mine)
 	judged := s.judge(&mine, wrong)
 	if mine.OpeningHours == e.OpeningHours { // what stands may stay, also what was kept before there was a check of it

@@ -85,6 +85,7 @@ func formOf(e *directory.Entry, zone *time.Location) url.Values {
 	if e.Event != nil {
 		formOfEvent(v, e.Event, zone)
 	}
+	showRelations(v, e.Relations)
 	return v
 }
 

@@ -30,6 +30,8 @@ type shown struct {
 	townOnly   bool
 	zones      []frontend.Option // found
 	conflict   []frontend.FieldChange
+	relations  string // entries looked for, to tie this one to
+	related    bool   // they were looked for
 }
 
 // assist does what a form asks for besides being kept: it finds addresses and territories, and takes a picture.
@@ -241,9 +243,15 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 	if s.Media != nil {
 		v.ImageLimit = maxImages
 	}
-	if v.Event && v.Version == 0 {
+	if v.Version == 0 {
 		var err error
-		if v.Organisers, err = s.organisers(c.UserContext(), account.From(c), values.Get("organiser")); err != nil {
+		if v.Organisers, err = s.organisers(c, directory.Kind(values.Get("kind")), values.Get("organiser")); err != nil {
+			return err
+		}
+	}
+	if v.Version > 0 && !v.Suggestion {
+		var err error
+		if v.Relations, err = s.relationsView(c, values, show); err != nil {
 			return err
 		}
 	}

@@ -132,6 +132,9 @@ func (s *Server) routes() {
 	if s.Accounts != nil {
 		app.Use(s.Accounts.Middleware)
 		s.Accounts.Routes(app, s.page, s.render)
+		if s.Owners != nil {
+			s.Accounts.Teams = s.Owners.Keeps
+		}
 		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render})
 		s.belonging.Routes(app)
 	}

@@ -99,3 +99,17 @@ func otherRole(role string) string {
 
 // claimOpen reports whether a claim of that state can be withdrawn.
 func claimOpen(state string) bool { return state != "refused" && state != "denied" }
+
+// RelationChoices are the relations that a form offers.
+var RelationChoices = []string{"organises", "hosts", "memberOf", "partOf"}
+
+// RelationsView is what an entry is tied to, on its form.
+type RelationsView struct {
+	Rows  []RelationRow
+	Query string   // what was looked for
+	Asked bool     // something was looked for
+	Found []Option // entries by id
+}
+
+// RelationRow is one relation of an entry.
+type RelationRow struct{ Rel, Target, Name, Town, URL string }

@@ -51,12 +51,13 @@ type PostingView struct {
 	SignInURL    string        // offered to who has no account
 	Event        bool
 	Categories   []OptionGroup
-	Places       []Option // found for the address; Value goes into "place"
-	NoPlace      bool     // an address was looked for and not found
-	TownOnly     bool     // no server knows streets here
-	Zones        []Option // chosen and found
-	Organisers   []Option // entries of the author's
-	Images       []Image  // uploaded so far
+	Places       []Option       // found for the address; Value goes into "place"
+	NoPlace      bool           // an address was looked for and not found
+	TownOnly     bool           // no server knows streets here
+	Zones        []Option       // chosen and found
+	Organisers   []Option       // organisations in whose name it can be posted
+	Relations    *RelationsView // nil: the form does not ask for them
+	Images       []Image        // uploaded so far
 	ImageLimit   int
 	Hours        *HoursView // the opening hours in words
 	Same         []Same

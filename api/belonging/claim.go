@@ -292,7 +292,7 @@ func (s *Service) finish(ctx context.Context, c *Claim) error {
 			if err := s.saveClaim(ctx, c); err != nil {
 				return err
 			}
-			return s.tellOwners(ctx, c, &e)
+			return s.tellOwners(ctx, c)
 		}
 	case decisionDenied:
 		m.Template = "mail.claim_denied"
@@ -344,8 +344,12 @@ func (s *Service) grant(ctx context.Context, c *Claim) (waits bool, err error) {
 }
 
 // tellOwners writes to those who keep an entry that somebody else claims it.
-func (s *Service) tellOwners(ctx context.Context, c *Claim, e *directory.Entry) error {
-	team, err := s.keepers(ctx, e)
+func (s *Service) tellOwners(ctx context.Context, c *Claim) error {
+	e, err := s.Directory.Entry(ctx, c.Of)
+	if err != nil {
+		return err
+	}
+	team, err := s.keepers(ctx, &e)
 	if err != nil {
 		return err
 	}

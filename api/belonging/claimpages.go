@@ -14,6 +14,7 @@ import (
 	"archipel/frontend"
 
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/net/idna"
 )
 
 // maxText is the longest message to those who decide, in characters.
@@ -218,7 +219,7 @@ func (s *Service) follow(ctx context.Context, claim *Claim, e *directory.Entry) 
 		return nil
 	}
 	if claim.Way == wayPeople || !claim.Proved.IsZero() {
-		return s.tellOwners(ctx, claim, e)
+		return s.tellOwners(ctx, claim)
 	}
 	m := account.Message{Key: "claim " + claim.ID, To: claim.Mail, Lang: claim.Lang, Template: "mail.claim_proof", Maker: "claim-proof", For: claim.key() + " " + claim.ID}
 	if claim.Mail == published(e) { // somebody else may read it: in the language of the entry
@@ -247,7 +248,13 @@ func (s *Service) domainMail(e *directory.Entry, typed string) (string, *directo
 	if !proves(e, mail) {
 		return "", &directory.Problem{Field: "mail", Code: directory.CodeNotHere}
 	}
-	return mail, nil
+	// The name that the network asks for: what looks the same on a screen goes nowhere else.
+	local, host, _ := strings.Cut(mail, "@")
+	ascii, err := idna.Lookup.ToASCII(host)
+	if err != nil {
+		return "", &directory.Problem{Field: "mail", Code: directory.CodeInvalid}
+	}
+	return local + "@" + ascii, nil
 }
 
 // message reads several lines that somebody typed.

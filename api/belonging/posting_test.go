@@ -1,0 +1,212 @@
+package belonging_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"archipel/api/account"
+	"archipel/directory"
+
+	"github.com/paulmach/orb"
+)
+
+// post adds an entry by its three steps, in the name of an organisation, and returns the last answer.
+func (p *person) post(kind, name, organiser string) answer {
+	p.t.Helper()
+	where := p.form("/add", "/add", "kind", kind, "name", name, "categories", "coworking")
+	if where.status != http.StatusSeeOther {
+		p.t.Fatalf("first step: %d %s", where.status, where.body)
+	}
+	about := p.form(where.location, where.location, "where", "here", "lat", "45.44", "lon", "4.39")
+	if about.status != http.StatusSeeOther {
+		p.t.Fatalf("second step: %d %s", about.status, about.body)
+	}
+	return p.form(about.location, about.location, "summary", "x", "organiser", organiser, "event.startDate", "2099-03-18", "event.startTime", "18:30", "event.timezone", "Europe/Paris")
+}
+
+func (w *world) named(name string) directory.Entry {
+	w.t.Helper()
+	id, ok := w.d.BySlug(directory.Slugify(name))
+	if !ok {
+		w.t.Fatalf("no entry %q", name)
+	}
+	return w.entry(id)
+}
+
+// TestPostInTheNameOf: what was posted in an organisation's name is its team's, whoever is of it at that moment.
+func TestPostInTheNameOf(t *testing.T) {
+	w := newWorld(t)
+	olga, edi, eve := w.member("Olga"), w.member("Edi"), w.member("Eve")
+	org := w.place("La Fourmilière", ownedBy(olga), edited(edi))
+	foreign := w.place("Ailleurs", ownedBy(eve))
+	for _, kind := range []string{"initiative", "event"} {
+		name := "Projet " + kind
+		if a := edi.post(kind, name, string(foreign.ID)); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "f-organiser-error") {
+			t.Fatalf("%s in the name of others: %d %s", kind, a.status, a.location)
+		}
+		name += " deux"
+		if a := edi.post(kind, name, string(org.ID)); a.status != http.StatusSeeOther {
+			t.Fatalf("%s: %d %s", kind, a.status, a.body)
+		}
+		e := w.named(name)
+		if e.Private.Team != org.ID || len(e.Private.Owners) > 0 || e.Status != directory.Pending {
+			t.Fatalf("%s: %+v %s", kind, e.Private, e.Status)
+		}
+		edit := "/e/" + e.Slug + "/edit"
+		if body := edi.get("/me/entries").body; !strings.Contains(body, edit) {
+			t.Errorf("%s is not among the entries of who posted it", kind)
+		}
+		for name, who := range map[string]*person{"an owner of the organisation": olga, "who posted it": edi} {
+			if a := who.get(edit); a.status != http.StatusOK {
+				t.Errorf("%s, %s: %d", kind, name, a.status)
+			}
+		}
+		if a := eve.get(edit); a.status != http.StatusNotFound {
+			t.Errorf("%s, a stranger: %d", kind, a.status)
+		}
+		e.Status = directory.Published
+		if _, err := w.d.Put(t.Context(), "test", e); err != nil {
+			t.Fatal(err)
+		}
+		if body := w.visitor().get("/e/" + org.Slug).body; !strings.Contains(body, name) {
+			t.Errorf("the organisation's page does not show its %s", kind)
+		}
+		if body := w.visitor().get("/e/" + e.Slug).body; !strings.Contains(body, "La Fourmilière") {
+			t.Errorf("the page of the %s does not name its organisation", kind)
+		}
+	}
+	// Who leaves the organisation's team loses what was posted in its name; who joins has it.
+	team := "/e/" + org.Slug + "/team"
+	olga.form(team, team+"/remove", "account", edi.id)
+	olga.form(team, team+"/invite", "mail", eve.mail, "role", "editor")
+	link := w.linkTo(eve.mail)
+	if a := eve.form(link, "/join", "token", token(link), "answer", "yes"); a.status != http.StatusSeeOther {
+		t.Fatalf("join: %d", a.status)
+	}
+	e := w.named("Projet initiative deux")
+	e.Status = directory.Hidden
+	if _, err := w.d.Put(t.Context(), "test", e); err != nil {
+		t.Fatal(err)
+	}
+	if a := edi.get("/e/" + e.Slug + "/edit"); a.status != http.StatusNotFound {
+		t.Errorf("who left still edits: %d", a.status)
+	}
+	if a := eve.get("/e/" + e.Slug + "/edit"); a.status != http.StatusOK {
+		t.Errorf("who joined does not edit: %d", a.status)
+	}
+	if a := eve.get("/e/" + e.Slug + "/team"); a.status != http.StatusOK || !strings.Contains(a.body, team) {
+		t.Errorf("the team's page does not lead to the organisation's: %d", a.status)
+	}
+	// The one table decides for programs as well.
+	tokenOf := func(p *person) string {
+		token, err := w.accounts.NewToken(t.Context(), &account.Actor{ID: p.id}, "test", []account.Scope{account.ScopeRead, account.ScopeWrite})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	for name, tt := range map[string]struct {
+		who  *person
+		want int
+	}{"who joined": {eve, http.StatusPreconditionRequired}, "who left": {edi, http.StatusNotFound}} {
+		if a := w.visitor().do(http.MethodPatch, "/api/collections/entries/items/"+string(e.ID), "{}", "Authorization", "Bearer "+tokenOf(tt.who), "Content-Type", "application/merge-patch+json"); a.status != tt.want && !(name == "who left" && a.status == http.StatusForbidden) {
+			t.Errorf("%s, by the API: %d, want %d", name, a.status, tt.want)
+		}
+	}
+	// Nobody says by a form or a program whose team keeps an entry.
+	if a := w.visitor().do(http.MethodPost, "/api/collections/initiatives/items", `{"type":"Feature","geometry":null,"properties":{"kind":"initiative","name":"N","team":"`+string(org.ID)+`"}}`, "Authorization", "Bearer "+tokenOf(edi), "Content-Type", "application/geo+json"); a.status != http.StatusBadRequest {
+		t.Errorf("a team by the API: %d", a.status)
+	}
+}
+
+// fields are what a page's form holds.
+func fieldsOf(body string) url.Values {
+	v := url.Values{}
+	for _, tag := range strings.Split(body, "<input ")[1:] {
+		tag, _, _ = strings.Cut(tag, ">")
+		name, value := between(tag, `name="`, `"`), between(tag, `value="`, `"`)
+		if strings.Contains(tag, `type="checkbox"`) && !strings.Contains(tag, " checked") || name == "" || strings.Contains(tag, `type="file"`) {
+			continue
+		}
+		v.Add(name, value)
+	}
+	return v
+}
+
+func (p *person) submit(page string, more ...string) answer {
+	p.t.Helper()
+	_, body, ok := strings.Cut(p.get(page).body, `id="posting"`)
+	if !ok {
+		p.t.Fatalf("%s has no form", page)
+	}
+	body, _, _ = strings.Cut(body, "</form>")
+	v := fieldsOf(body)
+	for i := 0; i+1 < len(more); i += 2 {
+		v.Set(more[i], more[i+1])
+	}
+	return p.do(http.MethodPost, page, v.Encode())
+}
+
+// TestRelationsOnTheForm: entries are looked for and tied without scripts; ties are checked, survive renaming, and go.
+func TestRelationsOnTheForm(t *testing.T) {
+	w := newWorld(t)
+	olga, eve := w.member("Olga"), w.member("Eve")
+	org := w.place("La Fourmilière", ownedBy(olga))
+	network := w.place("Réseau des ateliers", ownedBy(eve), func(e *directory.Entry) { e.Sites = []orb.Point{{4.4, 45.5}} })
+	project := w.place("Jardin commun", ownedBy(olga))
+	secret := w.place("Secret", ownedBy(eve), func(e *directory.Entry) { e.Status = directory.Draft })
+	edit := "/e/" + org.Slug + "/edit"
+	a := olga.submit(edit, "action", "relation", "relation.q", "Réseau")
+	if a.status != http.StatusOK || !strings.Contains(a.body, string(network.ID)) || strings.Contains(a.body, string(secret.ID)) {
+		t.Fatalf("looking for an entry: %d", a.status)
+	}
+	if a := olga.submit(edit, "action", "relation", "relation.q", "Secret"); strings.Contains(a.body, string(secret.ID)) || !strings.Contains(a.body, "Aucune fiche") {
+		t.Error("a draft of others is found")
+	}
+	a = olga.submit(edit, "action", "next", "relation.target", string(network.ID), "relation.rel", "memberOf")
+	if a.status != http.StatusSeeOther {
+		t.Fatalf("tying: %d %s", a.status, a.body)
+	}
+	want := directory.Relation{Rel: "memberOf", Target: network.ID}
+	if now := w.entry(org.ID); !slices.Equal(now.Relations, []directory.Relation{want}) {
+		t.Fatalf("relations %v", now.Relations)
+	}
+	olga.submit(edit, "action", "next", "relation.target", string(project.ID), "relation.rel", "organises")
+	if now := w.entry(org.ID); len(now.Relations) != 2 {
+		t.Fatalf("relations %v", now.Relations)
+	}
+	for name, tt := range map[string][2]string{
+		"organising what is others'": {string(network.ID), "organises"}, "what there is not": {string(directory.NewID()), "memberOf"},
+		"a draft of others": {string(secret.ID), "memberOf"}, "no relation": {string(network.ID), "owns"}, "itself": {string(org.ID), "partOf"}, "no id": {"x", "partOf"},
+	} {
+		if a := olga.submit(edit, "action", "next", "relation.target", tt[0], "relation.rel", tt[1]); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", name, a.status)
+		}
+	}
+	// From both ends, after both were renamed.
+	network.Name, network.Slug = "Réseau renommé", "reseau-renomme"
+	if _, err := w.d.Put(t.Context(), "test", network); err != nil {
+		t.Fatal(err)
+	}
+	now := w.entry(org.ID)
+	now.Name, now.Slug = "La Grande Fourmilière", "grande-fourmiliere"
+	if _, err := w.d.Put(t.Context(), "test", now); err != nil {
+		t.Fatal(err)
+	}
+	if body := w.visitor().get("/e/grande-fourmiliere").body; !strings.Contains(body, "Réseau renommé") || !strings.Contains(body, "Jardin commun") {
+		t.Error("a tie does not survive renaming")
+	}
+	if body := w.visitor().get("/e/reseau-renomme").body; !strings.Contains(body, "La Grande Fourmilière") {
+		t.Error("a tie is not seen from its other end")
+	}
+	edit = "/e/grande-fourmiliere/edit"
+	if a := olga.submit(edit, "action", "next"); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 2 {
+		t.Errorf("an untouched form: %d %v", a.status, w.entry(org.ID).Relations)
+	}
+	if a := olga.submit(edit, "action", "next", "relations[0].remove", "1"); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 1 {
+		t.Errorf("untying: %d %v", a.status, w.entry(org.ID).Relations)
+	}
+}

@@ -1,0 +1,191 @@
+package api
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"archipel/api/account"
+	"archipel/directory"
+	"archipel/frontend"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Posting in the name of an organisation, and the relations of an entry on its form.
+
+// speaks reports whether something of a kind can be posted in an entry's name: events in that of whatever has a team,
+// everything else in that of an organisation.
+func speaks(e *directory.Entry, kind directory.Kind) bool {
+	return e.Origin == "" && (e.Status == directory.Published || e.Status == directory.Pending) && (e.Kind == directory.Organisation || kind == directory.Event && e.Kind != directory.Event)
+}
+
+// inNameOf posts an entry in the name of an organisation: its team keeps the entry, whoever is of it from then on.
+func (s *Server) inNameOf(c *fiber.Ctx, e *directory.Entry, organiser string) *directory.Problem {
+	if organiser == "" {
+		return nil
+	}
+	wrong := &directory.Problem{Field: "organiser", Code: directory.CodeUnknown, Params: map[string]any{"value": organiser}}
+	org, err := s.Directory.Entry(c.UserContext(), directory.ID(organiser))
+	if err != nil || org.ID == e.ID || !speaks(&org, e.Kind) || account.May(account.From(c), account.EntryLeave, &org) != nil {
+		return wrong // also what there is not, and what is others'
+	}
+	e.Private = &directory.Private{Team: org.ID}
+	if org.Private != nil && org.Private.Team != "" {
+		e.Private.Team = org.Private.Team // a place of an organisation's: the organisation's team keeps both
+	}
+	if relation := (directory.Relation{Rel: "partOf", Target: org.ID}); e.Kind != directory.Event && !slices.Contains(e.Relations, relation) {
+		e.Relations = append(e.Relations, relation)
+	}
+	return nil
+}
+
+// organisers are the organisations in whose name the actor may post something of a kind.
+func (s *Server) organisers(c *fiber.Ctx, kind directory.Kind, chosen string) ([]frontend.Option, error) {
+	actor := account.From(c)
+	mine, err := s.entriesOf(c.UserContext(), actor.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []frontend.Option
+	for i := range mine {
+		if e := &mine[i]; speaks(e, kind) && account.May(actor, account.EntryLeave, e) == nil {
+			out = append(out, frontend.Option{Value: string(e.ID), Label: e.Name, Selected: chosen == string(e.ID)})
+		}
+	}
+	return out, nil
+}
+
+// maxRelationRows is how many relations a form shows; an entry with more is tied by programs.
+const maxRelationRows = 60
+
+// relationRows reads the relations of a form; was are those of the entry, which the form's rows are about.
+func relationRows(v url.Values) []directory.Relation {
+	var out []directory.Relation
+	for _, row := range rows(v, "relations", maxRelationRows, "rel", "target", "remove") {
+		r := directory.Relation{Rel: row["rel"], Target: directory.ID(row["target"])}
+		if row["remove"] == "" && r.Target != "" && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// showRelations puts an entry's relations into its form.
+func showRelations(v url.Values, list []directory.Relation) {
+	for i, r := range list {
+		if i < maxRelationRows {
+			v.Set("relations["+strconv.Itoa(i)+"].rel", r.Rel)
+			v.Set("relations["+strconv.Itoa(i)+"].target", string(r.Target))
+		}
+	}
+}
+
+// takeRelations puts the relations of a form into the entry that it changes, and says what is wrong with new ones.
+func (s *Server) takeRelations(c *fiber.Ctx, was, e *directory.Entry, sent, typed url.Values, show *shown) (directory.Invalid, error) {
+	if !sent.Has("relations") || len(was.Relations) > maxRelationRows {
+		return nil, nil
+	}
+	list := relationRows(sent)
+	switch sent.Get("action") {
+	case "relation":
+		show.stay = true
+		show.relations, show.related = strings.TrimSpace(sent.Get("relation.q")), true
+	case "relate":
+		show.stay = true
+	}
+	if target := sent.Get("relation.target"); target != "" {
+		if r := (directory.Relation{Rel: sent.Get("relation.rel"), Target: directory.ID(target)}); !slices.Contains(list, r) {
+			list = append(list, r)
+		}
+	}
+	for key := range typed {
+		if strings.HasPrefix(key, "relations[") {
+			typed.Del(key)
+		}
+	}
+	showRelations(typed, list)
+	e.Relations = list
+	err := s.check(c, was, &directory.Entry{Images: was.Images, Area: was.Area, OpeningHours: was.OpeningHours, Relations: list})
+	var wrong directory.Invalid
+	if errors.As(err, &wrong) {
+		err = nil
+	}
+	for i, r := range list {
+		if !slices.Contains(directory.RelationRels, r.Rel) && !slices.Contains(was.Relations, r) {
+			wrong = append(wrong, directory.Problem{Field: "relations[" + strconv.Itoa(i) + "].target", Code: directory.CodeUnknown, Params: map[string]any{"value": r.Rel}})
+		}
+	}
+	if wrong != nil && show.stay {
+		show.stay = false // what was just chosen cannot be: said at once
+	}
+	return wrong, err
+}
+
+// relationsView is what a form shows of an entry's relations, and what was found for more.
+func (s *Server) relationsView(c *fiber.Ctx, values url.Values, show *shown) (*frontend.RelationsView, error) {
+	v := &frontend.RelationsView{Query: show.relations, Asked: show.related}
+	self, query := directory.ID(""), show.relations
+	if id, ok := s.Directory.BySlug(c.Params("slug")); ok {
+		self = id
+	}
+	list := relationRows(values)
+	for _, r := range list {
+		row := frontend.RelationRow{Rel: r.Rel, Target: string(r.Target), Name: "–"}
+		e, err := s.Directory.Entry(c.UserContext(), r.Target)
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil && e.Status != directory.Removed && s.mayRead(c, &e) {
+			row.Name, row.Town, row.URL = e.Name, e.Town(), frontend.EntryURL(e.Slug)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	if !show.related || query == "" {
+		return v, nil
+	}
+	var found []directory.Entry
+	add := func(list []directory.Entry) {
+		for _, e := range list {
+			if e.ID != self && e.Public() && !slices.ContainsFunc(found, func(o directory.Entry) bool { return o.ID == e.ID }) {
+				found = append(found, e)
+			}
+		}
+	}
+	// One's own first: they are what one mostly ties to, also before they are public.
+	mine, err := s.entriesOf(c.UserContext(), account.From(c).ID)
+	if err != nil {
+		return nil, err
+	}
+	words := directory.Fold(query)
+	for _, e := range mine {
+		if e.ID != self && e.Status != directory.Removed && strings.Contains(directory.Fold(e.Name), words) {
+			found = append(found, e)
+		}
+	}
+	near, err := s.saying(c, query)
+	if err != nil {
+		return nil, err
+	}
+	add(near)
+	l := frontend.T(s.lang(c))
+	for _, e := range found[:min(len(found), 20)] {
+		v.Found = append(v.Found, frontend.Option{Value: string(e.ID), Label: join(", ", e.Name, l.Code("kind", string(e.Kind)), e.Town())})
+	}
+	return v, nil
+}
+
+// saying are public entries that words find, the best first.
+func (s *Server) saying(c *fiber.Ctx, words string) ([]directory.Entry, error) {
+	if len(words) > maxWords {
+		words = strings.ToValidUTF8(words[:maxWords], "")
+	}
+	r, err := s.other(c.UserContext(), frontend.Query{Q: words}, s.lang(c))
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.find(c, &r)
+	return list.entries, err
+}
