@@ -28,6 +28,7 @@ var formats = map[string]format{
 	"csv":     {"text/csv; charset=utf-8; header=present", transfer.NewCSV, 0},
 	"jsonld":  {"application/ld+json", transfer.NewJSONLD, 0},
 	"atom":    {"application/atom+xml; charset=utf-8", transfer.NewAtom, 100},
+	"rss":     {"application/rss+xml; charset=utf-8", transfer.NewRSS, 100},
 	"ics":     {media: calendar.Type}, // see calendarFormat
 }
 

@@ -80,7 +80,7 @@ func (s *Server) pageSite(base string) frontend.Site {
 	}
 	return frontend.Site{
 		Name: site.Name, Territory: site.Territory, Tagline: site.Tagline, Accent: site.Accent, LogoURL: site.Logo,
-		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report, AddURL: s.addURL(),
+		PublicURL: base, Languages: site.Languages, Demo: site.Demo, ReportURL: report, AddURL: s.addURL(), Digests: s.Digest != nil,
 	}
 }
 

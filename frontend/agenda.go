@@ -124,10 +124,10 @@ func (v AgendaView) calendarURL() string {
 	return ExportURL(q, "ics")
 }
 
-func (v AgendaView) feedURL() string {
+func (v AgendaView) feedURL(format string) string {
 	q := v.Query
 	q.Datetime, q.OpenAt, q.Kinds = "", "", []string{"event"}
-	return ExportURL(q, "atom")
+	return ExportURL(q, format)
 }
 
 // webcalURL is an address that calendars subscribe to rather than copy.
@@ -227,7 +227,8 @@ func sortedKeys(v url.Values) []string {
 func agendaAlternates(l *Localizer, v AgendaView) []alternate {
 	return []alternate{
 		{"text/calendar", l.Text("agenda.file"), v.calendarURL()},
-		{"application/atom+xml", l.Text("export.atom"), v.feedURL()},
+		{"application/atom+xml", l.Text("export.atom"), v.feedURL("atom")},
+		{"application/rss+xml", "RSS", v.feedURL("rss")},
 	}
 }
 

@@ -62,6 +62,7 @@ func lightURL(p Page, value string) templ.SafeURL {
 func listAlternates(l *Localizer, q Query) []alternate {
 	return []alternate{
 		{"application/atom+xml", l.Text("export.atom"), ExportURL(q, "atom")},
+		{"application/rss+xml", "RSS", ExportURL(q, "rss")},
 		{"application/geo+json", "GeoJSON", ExportURL(q, "geojson")},
 		{"application/ld+json", "JSON-LD", ExportURL(q, "jsonld")},
 		{"text/csv", "CSV", ExportURL(q, "csv")},

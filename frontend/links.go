@@ -42,7 +42,7 @@ func TilesURL(q Query) string {
 	return q.URL("/tiles/entries/{z}/{x}/{y}.mvt")
 }
 
-// ExportURL is the path of a list in another format: geojson, csv, jsonld, atom or ics.
+// ExportURL is the path of a list in another format: geojson, csv, jsonld, atom, rss or ics.
 func ExportURL(q Query, format string) string {
 	q = q.Filters()
 	q.Place = ""

@@ -52,6 +52,7 @@ type Site struct {
 	ReportURL string   // where "something is wrong?" leads, "{slug}" replaced; a mailto: or a path; empty hides it
 	SignUpURL string   // path of the sign-up page, empty until there is one
 	AddURL    string   // path of the page that adds an entry, empty until there is one
+	Digests   bool     // news can be received by mail
 }
 
 // Category is a term of the taxonomy, ready to be shown.

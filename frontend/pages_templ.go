@@ -958,7 +958,7 @@ func About(p Page, v AboutView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = exports(l, Query{}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = exports(p, l, Query{}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
