@@ -125,14 +125,16 @@ func (f *filler) dates(v, before *directory.Schedule, loc *time.Location) {
 		} else if !strings.HasPrefix(key, "new") {
 			continue
 		}
+		// What was not there when the form came is not brought back by it.
+		i := slices.IndexFunc(v.RDates, old.Equal)
+		if !old.IsZero() && i < 0 {
+			continue
+		}
 		at, ok := f.dateAndTime(extraField+key+".", v.AllDay, loc)
 		if !ok {
 			continue
 		}
-		// What was not there when the form came is not brought back by it.
-		if i := slices.IndexFunc(v.RDates, old.Equal); !old.IsZero() && i < 0 {
-			continue
-		} else if i >= 0 {
+		if i >= 0 {
 			v.RDates = slices.Delete(v.RDates, i, i+1)
 		}
 		if !at.IsZero() && !slices.ContainsFunc(v.RDates, at.Equal) {
