@@ -12,9 +12,11 @@ const need = createRequire(process.env.FEDIFY_CACHE + "/package.json");
 const load = (name) => import(pathToFileURL(need.resolve(name)));
 const { createFederation, generateCryptoKeyPair, MemoryKvStore } = await load("@fedify/fedify");
 const vocab = await load("@fedify/fedify/vocab");
-const { Accept, Create, Delete, Endpoints, Flag, Follow, Ignore, Join, Like, Note, Person, PUBLIC_COLLECTION, Reject, Undo, Update } = vocab;
+const { Accept, Announce, Create, Delete, Endpoints, Flag, Follow, Ignore, Join, Leave, Like, Note, Person, PUBLIC_COLLECTION, Reject, Undo, Update } = vocab;
 
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
+
+let held; // answers wait for it
 
 const server = createServer(async (req, res) => {
 	const chunks = [];
@@ -26,6 +28,11 @@ const server = createServer(async (req, res) => {
 		body: req.method === "GET" || req.method === "HEAD" ? undefined : body,
 	});
 	const response = await federation.fetch(request, { contextData: undefined });
+	if (held && req.method === "POST") {
+		// What came is done, and whoever brought it does not know.
+		tell({ event: "held", status: response.status });
+		await held.promise;
+	}
 	if (req.method === "POST" && response.status >= 400) tell({ event: "refused", status: response.status });
 	res.writeHead(response.status, Object.fromEntries(response.headers));
 	res.end(Buffer.from(await response.arrayBuffer()));
@@ -47,10 +54,12 @@ federation
 	.setKeyPairsDispatcher(() => pairs);
 
 const listeners = federation.setInboxListeners("/users/{identifier}/inbox", "/inbox");
-for (const kind of [Accept, Reject, Ignore, Create, Update, Delete]) {
+// Servers may want to know who asks: requests are signed.
+listeners.setSharedKeyDispatcher(() => ({ identifier: "maud" }));
+for (const kind of [Accept, Announce, Reject, Ignore, Create, Update, Delete]) {
 	listeners.on(kind, async (ctx, activity) => {
 		// What answers ours repeats a document of ours, which it rightly asks us for; the id is enough.
-		const object = [Create, Update, Delete].includes(kind) ? await activity.getObject(ctx) : null;
+		const object = [Announce, Create, Update, Delete].includes(kind) ? await activity.getObject({ documentLoader: await ctx.getDocumentLoader({ identifier: "maud" }), contextLoader: ctx.contextLoader }).catch(() => null) : null;
 		tell({
 			event: "received", type: kind.name, id: activity.id?.href, actor: activity.actorId?.href,
 			object: { id: activity.objectId?.href ?? object?.id?.href, type: object?.constructor.name, name: object?.name?.toString(), start: object?.startTime?.toString() },
@@ -65,13 +74,29 @@ let sequence = 0;
 const fresh = () => new URL(`/activities/${++sequence}`, origin);
 let relay, followed, liked;
 
+const signed = () => ctx.getDocumentLoader({ identifier: "maud" });
+
 const orders = {
+	// A handle is looked up with https, which there is none of on loopback: WebFinger is asked here.
+	async finger({ target, handle }) {
+		const res = await fetch(`${target}/.well-known/webfinger?resource=${encodeURIComponent("acct:" + handle.replace(/^@/, ""))}`);
+		const jrd = await res.json();
+		tell({ event: "fingered", subject: jrd.subject, id: jrd.links?.find((l) => l.rel === "self" && l.type === "application/activity+json")?.href });
+	},
+	hold() {
+		held = Promise.withResolvers();
+	},
+	release() {
+		held?.resolve();
+		held = undefined;
+	},
+	leave: ({ target }) => send(new Leave({ id: fresh(), actor: me, object: new URL(target) })),
 	async lookup({ target }) {
-		relay = await ctx.lookupObject(target);
+		relay = await ctx.lookupObject(target, { documentLoader: await signed() });
 		tell({ event: "found", id: relay?.id?.href, type: relay?.constructor.name, name: relay?.name?.toString(), keys: (await Array.fromAsync(relay.getAssertionMethods())).length });
 	},
 	async get({ target }) {
-		const object = await ctx.lookupObject(target);
+		const object = await ctx.lookupObject(target, { documentLoader: await signed() });
 		tell({ event: "got", id: object?.id?.href, type: object?.constructor.name, name: object?.name?.toString() });
 	},
 	async follow() {
