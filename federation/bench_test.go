@@ -105,10 +105,10 @@ func BenchmarkInboxLoad(b *testing.B) {
 		for range 2048 {
 			wg.Go(func() {
 				for i := next.Add(1) - 1; i < many; i = next.Add(1) - 1 {
-					w := httptest.NewRecorder()
-					in.s.ServeHTTP(w, requests[i])
-					if w.Code != http.StatusAccepted {
-						panic(w.Body.String())
+					w := answer{header: http.Header{}}
+					in.s.ServeHTTP(&w, requests[i])
+					if w.code != http.StatusAccepted {
+						panic(w.code)
 					}
 				}
 			})
@@ -129,6 +129,16 @@ func BenchmarkInboxLoad(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// answer is what the handler answered, and nothing else that would cost time.
+type answer struct {
+	header http.Header
+	code   int
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
+func (a *answer) WriteHeader(code int)        { a.code = code }
 
 // perSecondOf calls do(0) ... do(n-1) on every processor.
 func perSecondOf(n int, do func(i int)) {

@@ -208,7 +208,10 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := vocab.Read(doc)
+	a, err := vocab.Normal(doc)
+	if err == nil && (a.Type == "Create" || a.Type == "Update" || a.Type == "Flag") {
+		a, err = vocab.Read(doc) // what is in them is kept; of the others only who says it of what matters
+	}
 	if err != nil {
 		return err
 	}

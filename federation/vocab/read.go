@@ -68,6 +68,15 @@ func Peek(doc map[string]any) (*Activity, error) {
 	return a, nil
 }
 
+// Normal is [Peek] of the document in the form that [Read] gives it.
+func Normal(doc map[string]any) (*Activity, error) {
+	doc = normalise(doc).(map[string]any)
+	if _, ok := doc["@context"]; !ok {
+		doc["@context"] = Context
+	}
+	return Peek(doc)
+}
+
 // Read understands an activity: it must have an id, one actor, and an object. The types of the ActivityStreams vocabulary
 // are checked by the library; others are taken as they are named.
 func Read(doc map[string]any) (*Activity, error) {
