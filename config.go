@@ -33,6 +33,7 @@ var options = []option{
 	{"nominatim", "NOMINATIM_URL", "", "Nominatim to find addresses with (photon+https://... or addok+https://... for those); without it, towns only"},
 	{"basemap", "ARCHIPEL_BASEMAP", "", "PMTiles or MBTiles file with the streets of the region"},
 	{"taxonomy", "ARCHIPEL_TAXONOMY", "", "YAML file with the categories, instead of the built-in ones"},
+	{"media", "ARCHIPEL_MEDIA", "", "S3-compatible bucket to keep pictures in, like s3://KEY:SECRET@host/bucket?region=fr-par; without it, the folder media of -data"},
 	{"smtp", "ARCHIPEL_SMTP", "", "mail server, like smtp://user:password@host:587; without it mails are written to the folder mails of -data"},
 	{"mail-from", "ARCHIPEL_MAIL_FROM", "", "address that mails come from, like \"Archipel <bonjour@example.org>\""},
 	{"trusted-proxies", "ARCHIPEL_TRUSTED_PROXIES", "", "addresses or ranges of reverse proxies whose X-Forwarded-For is believed, separated by commas"},

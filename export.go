@@ -112,7 +112,9 @@ func writeFile(path string, stdout io.Writer, write func(io.Writer) error) (err 
 var followers = []string{"redact", "search"}
 
 func backup(ctx context.Context, env *environment, args []string) (err error) {
-	c, rest, err := parse(flags("backup", env), env, args)
+	set := flags("backup", env)
+	pictures := set.String("pictures", "", "folder to copy the pictures to as well; those that it has already are not copied again")
+	c, rest, err := parse(set, env, args)
 	if err != nil {
 		return err
 	}
@@ -132,12 +134,16 @@ func backup(ctx context.Context, env *environment, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.stderr, "%d changes and %d settings written to %s\n", sum.Changes, sum.Settings, rest[0])
-	return err
+	if _, err = fmt.Fprintf(env.stderr, "%d changes and %d settings written to %s\n", sum.Changes, sum.Settings, rest[0]); err != nil {
+		return err
+	}
+	return copyPictures(ctx, env, c, *pictures, false)
 }
 
 func restore(ctx context.Context, env *environment, args []string) (err error) {
-	c, rest, err := parse(flags("restore", env), env, args)
+	set := flags("restore", env)
+	pictures := set.String("pictures", "", "folder to which a backup copied the pictures")
+	c, rest, err := parse(set, env, args)
 	if err != nil {
 		return err
 	}
@@ -158,6 +164,8 @@ func restore(ctx context.Context, env *environment, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.stderr, "%d changes and %d settings restored, of a backup of %s\n", sum.Changes, sum.Settings, sum.Created.Format("2006-01-02 15:04 MST"))
-	return err
+	if _, err = fmt.Fprintf(env.stderr, "%d changes and %d settings restored, of a backup of %s\n", sum.Changes, sum.Settings, sum.Created.Format("2006-01-02 15:04 MST")); err != nil {
+		return err
+	}
+	return copyPictures(ctx, env, c, *pictures, true)
 }

@@ -21,7 +21,6 @@ import (
 	"archipel/directory"
 	"archipel/directory/demo"
 	"archipel/directory/duplicates"
-	"archipel/directory/media"
 	"archipel/directory/subscribed"
 	"archipel/federation"
 	"archipel/federation/islands"
@@ -151,9 +150,15 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	pictures, err := media.Open(filepath.Join(c["data"], "media"))
+	pictures, err := c.pictures()
 	if err != nil {
 		return err
+	}
+	if c["media"] != "" {
+		parts = append(parts, pictureStore{pictures})
+		if err := pictures.Reach(ctx); err != nil {
+			log.Error("pictures can be neither shown nor kept until their bucket can be used", "err", err)
+		}
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
 	keys := signed.New(store)
