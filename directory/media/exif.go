@@ -44,6 +44,28 @@ func jpegEXIF(b []byte) []byte {
 	return nil
 }
 
+// scans counts the scans of a JPEG file. What its segments hold, such as a thumbnail, and what is behind its end does not count.
+func scans(b []byte) (n int) {
+	for i := 2; i+4 <= len(b); {
+		switch marker := b[i+1]; {
+		case b[i] != 0xff:
+			i++ // coded pixels
+		case marker == 0xff: // a fill byte
+			i++
+		case marker == 0 || marker >= 0xd0 && marker <= 0xd7: // a byte of pixels that looks like a marker, or a restart
+			i += 2
+		case marker == 0xd9:
+			return n
+		default:
+			if marker == 0xda {
+				n++
+			}
+			i += 2 + int(binary.BigEndian.Uint16(b[i+2:]))
+		}
+	}
+	return n
+}
+
 // pngEXIF finds the eXIf chunk.
 func pngEXIF(b []byte) []byte {
 	for i := 8; i+12 <= len(b); {

@@ -34,8 +34,6 @@ const (
 	maxScans  = 100        // of a progressive JPEG; each goes over the whole picture, and cameras write about ten
 )
 
-var startOfScan = []byte{0xff, 0xda}
-
 // Sizes are the lengths of the longer side, in pixels, in which a picture is kept; smaller pictures are not enlarged.
 var Sizes = []int{1600, 800, 400}
 
@@ -119,7 +117,7 @@ func (s *Store) Add(ctx context.Context, file []byte) (Picture, error) {
 		return Picture{}, err
 	}
 	defer s.room.Release(weight)
-	if f.name == "jpeg" && bytes.Count(file, startOfScan) > maxScans {
+	if f.name == "jpeg" && scans(file) > maxScans {
 		return Picture{}, ErrFormat
 	}
 	src, err := f.decode(bytes.NewReader(file))
