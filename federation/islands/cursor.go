@@ -70,22 +70,41 @@ func (s *Service) resolve(ctx context.Context, token string) (at directory.Seq, 
 	if c.seq == 0 {
 		return 0, true, nil
 	}
+	change, lost, err := s.find(ctx, c)
+	switch {
+	case err != nil || lost:
+		return 0, false, err
+	case s.Now().Sub(change.Time) > tombstonesKept:
+		return 0, false, nil
+	}
+	return c.seq, true, nil
+}
+
+// lost reports whether a cursor shows that our log lost its end. What is no cursor of ours shows nothing.
+func (s *Service) lost(ctx context.Context, token string) (bool, error) {
+	c, mac, ok := split(token)
+	if !ok || c.seq == 0 || !hmac.Equal([]byte(mac), []byte(s.mac(strings.TrimSuffix(token, "."+mac)))) || c.epoch != s.self.epoch() {
+		return false, nil
+	}
+	_, lost, err := s.find(ctx, c)
+	return lost, err
+}
+
+// find is the change that a true cursor names. When it is not there, a new epoch begins.
+func (s *Service) find(ctx context.Context, c cursor) (change directory.Change, lost bool, err error) {
 	head, err := s.store.Head(ctx)
 	if err != nil {
-		return 0, false, err
+		return change, false, err
 	}
 	if c.seq <= head {
 		changes, err := s.Directory.Changes(ctx, c.seq-1, 1)
 		if err != nil {
-			return 0, false, err
+			return change, false, err
 		}
 		if len(changes) == 1 && changes[0].ID == c.mark {
-			if s.Now().Sub(changes[0].Time) > tombstonesKept {
-				return 0, false, nil
-			}
-			return c.seq, true, nil
+			return changes[0], false, nil
 		}
 	}
 	s.Log.Warn("islands: this directory was restored from a backup; all islands are told anew", "lost", c.seq, "head", head)
-	return 0, false, s.self.rolledBack(ctx, s.store, c.epoch, s.Now())
+	return change, true, s.self.rolledBack(ctx, s.store, c.epoch, s.Now())
 }

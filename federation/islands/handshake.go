@@ -148,11 +148,14 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	if err != nil {
 		return err
 	}
+	if err := s.cache.refresh(ctx, s.store); err != nil {
+		return err
+	}
 	if full {
-		s.wanted.add(host, true)
+		return s.want(ctx, host, true)
 	}
 	s.stir()
-	return s.cache.refresh(ctx, s.store)
+	return nil
 }
 
 func (s *Service) followID(in *Side) string { return s.mirrorID() + "/" + in.Follow }

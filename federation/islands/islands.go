@@ -58,8 +58,8 @@ type Service struct {
 	cache  *agreements
 	bodies bodyCache
 	ledger ledgers
-	wake   chan struct{}
-	wanted wanted // peers to be asked now
+	wake   chan struct{} // there is something to do
+	news   chan struct{} // the agreements changed
 	flows  flows
 	syncs  syncLocks
 }
@@ -84,7 +84,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	scheme, _, _ := strings.Cut(o.PublicURL, "://")
 	s := &Service{
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), scheme: scheme, store: o.Directory.Store(),
-		wake: make(chan struct{}, 1), cache: &agreements{},
+		wake: make(chan struct{}, 1), news: make(chan struct{}, 1), cache: &agreements{},
 	}
 	var err error
 	if s.self, err = openSelf(ctx, s.store); err != nil {
@@ -106,8 +106,35 @@ func New(ctx context.Context, o Options) (*Service, error) {
 func (s *Service) mirrorID() string { return s.Network.ActorID(actorName) }
 
 // Run tells other directories what the operator decided, delivers, asks them what changed and purges what is to go, until
-// ctx ends.
+// ctx ends. Of several nodes one does so; each serves, and takes what comes.
 func (s *Service) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.Directory.Leases().Run(ctx, "islands", s.work) })
+	tick := time.NewTicker(s.Look)
+	defer tick.Stop()
+	for {
+		s.refresh(ctx)
+		s.drive(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.news:
+		case <-tick.C:
+		}
+	}
+}
+
+// refresh takes up what was decided by other processes.
+func (s *Service) refresh(ctx context.Context) {
+	err := errors.Join(s.cache.refresh(ctx, s.store), s.self.refresh(ctx, s.store))
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("islands: the agreements cannot be read", "err", err)
+	}
+}
+
+// work is what one node does for all.
+func (s *Service) work(ctx context.Context) error {
 	tick := time.NewTicker(s.Look)
 	defer tick.Stop()
 	var asking sync.WaitGroup
@@ -115,10 +142,7 @@ func (s *Service) Run(ctx context.Context) {
 	var reconciled string // what visibility was last made from
 	var purged time.Time
 	for {
-		if err := s.cache.refresh(ctx, s.store); err != nil && ctx.Err() == nil {
-			s.Log.Warn("islands: the agreements cannot be read", "err", err)
-		}
-		s.drive(ctx)
+		s.refresh(ctx)
 		s.tell(ctx, &asking)
 		if now := s.visibility(); now.key != reconciled {
 			if err := s.reconcile(ctx, now); err == nil {
@@ -136,7 +160,7 @@ func (s *Service) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-s.wake:
 		case <-tick.C:
 		}
@@ -145,44 +169,30 @@ func (s *Service) Run(ctx context.Context) {
 
 // stir makes Run look at once.
 func (s *Service) stir() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
+	for _, c := range []chan struct{}{s.wake, s.news} {
+		select {
+		case c <- struct{}{}:
+		default: // it is awake already
+		}
 	}
 }
 
-// wanted is which peers are to be asked as soon as possible.
-type wanted struct {
-	mu   sync.Mutex
-	sync map[string]bool
-	full map[string]bool
-}
-
-func (w *wanted) add(host string, full bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.sync == nil {
-		w.sync, w.full = map[string]bool{}, map[string]bool{}
-	}
-	w.sync[host] = true
-	if full {
-		w.full[host] = true
-	}
-}
-
-func (w *wanted) take(host string) (soon, full bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	soon, full = w.sync[host], w.full[host]
-	delete(w.sync, host)
-	delete(w.full, host)
-	return soon, full
+// want notes that a peer is to be asked as soon as possible, by whichever node does so.
+func (s *Service) want(ctx context.Context, host string, full bool) error {
+	err := s.changeSync(ctx, host, func(v *SyncState) {
+		v.Soon = true
+		if full {
+			v.Compared = time.Time{}
+		}
+	})
+	s.stir()
+	return err
 }
 
 // pollAll starts to ask those peers whose time has come, each in its own goroutine, one at a time.
 func (s *Service) pollAll(ctx context.Context, wg *sync.WaitGroup) {
 	for _, a := range s.cache.list() {
-		if !a.In.Active() || s.Network.Blocks(a.Host) || !s.syncs.try(a.Host) {
+		if !a.In.Active() || a.Actor == "" || s.Network.Blocks(a.Host) || !s.syncs.try(a.Host) {
 			continue
 		}
 		state, err := s.syncState(ctx, a.Host)
@@ -190,20 +200,32 @@ func (s *Service) pollAll(ctx context.Context, wg *sync.WaitGroup) {
 			s.syncs.done(a.Host)
 			continue
 		}
-		soon, full := s.wanted.take(a.Host)
 		now := s.Now()
-		full = full || now.Sub(state.Compared) > compareEvery
-		if !soon && !full && now.Before(state.Next) || now.Before(state.Wait) && !soon {
+		full := now.Sub(state.Compared) > compareEvery
+		if due := state.Soon || full || !now.Before(state.Next); !due || now.Before(state.Wait) && !state.Soon {
 			s.syncs.done(a.Host)
 			continue
 		}
 		host := a.Host
 		wg.Go(func() {
-			defer s.syncs.done(host)
-			if err := s.sync(ctx, host, full); err != nil && ctx.Err() == nil {
+			err := s.sync(ctx, host, full)
+			if err != nil && ctx.Err() == nil {
 				s.Log.Info("islands: a peer could not be asked", "island", host, "err", err)
 			}
+			s.rest(ctx) // whoever says all the time that there is news is not asked all the time
+			s.syncs.done(host)
+			s.stir()
 		})
+	}
+}
+
+// rest is the pause between two askings of one peer.
+func (s *Service) rest(ctx context.Context) {
+	t := time.NewTimer(200 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }
 

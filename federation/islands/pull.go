@@ -32,7 +32,9 @@ const (
 
 // SyncState is how asking an island fares. It is a record of the store, by host.
 type SyncState struct {
-	Cursor   string         `json:"cursor,omitempty"`   // in its log
+	Cursor   string         `json:"cursor,omitempty"`   // in its log: everything up to there is here
+	Seen     string         `json:"seen,omitempty"`     // the farthest in its log that it ever told us of
+	Soon     bool           `json:"soon,omitempty"`     // there is a reason to ask it now
 	Next     time.Time      `json:"next,omitzero"`      // when it is asked again, without a reason
 	Wait     time.Time      `json:"wait,omitzero"`      // not before, after a failure
 	Contact  time.Time      `json:"contact,omitzero"`   // when it last answered, or told us something
@@ -89,6 +91,14 @@ func (s *Service) follows(ctx context.Context, host, after, now string) (gap boo
 	return !okHave || !okBefore || !okAt || have.epoch != at.epoch || before.seq > have.seq || at.seq <= have.seq, nil
 }
 
+// saw notes how far a peer's log goes.
+func (v *SyncState) saw(token string) {
+	have, _, okHave := split(v.Seen)
+	if at, _, ok := split(token); ok && (!okHave || at.epoch > have.epoch || at.epoch == have.epoch && at.seq > have.seq) {
+		v.Seen = token
+	}
+}
+
 // arrived notes that everything up to a peer's cursor is here.
 func (s *Service) arrived(ctx context.Context, host, token string) error {
 	return s.changeSync(ctx, host, func(v *SyncState) {
@@ -96,6 +106,7 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 		if at, _, ok := split(token); ok && at.epoch == have.epoch && at.seq > have.seq {
 			v.Cursor = token
 		}
+		v.saw(token)
 		v.Contact = s.Now().UTC()
 	})
 }
@@ -103,7 +114,11 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 // sync asks a peer what changed, until there is nothing more; with full, or when its log is not the one that we knew, both
 // sides compare everything then.
 func (s *Service) sync(ctx context.Context, host string, full bool) error {
-	err := s.syncOnce(ctx, host, full)
+	// Before it is asked: what it says while it answers is a reason to ask again.
+	err := s.changeSync(ctx, host, func(v *SyncState) { v.Soon = false })
+	if err == nil {
+		err = s.syncOnce(ctx, host, full)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -143,16 +158,16 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 		if !s.flows.may(host, s.Now()) {
 			return &directory.Later{After: 10 * time.Minute, Err: fmt.Errorf("%s sends more than can be meant", host)}
 		}
-		address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor)
+		address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor) + "&seen=" + url.QueryEscape(state.Seen)
 		if anew {
 			address += "&snapshot=1"
 		}
 		p, err := s.fetchPage(ctx, address)
 		var status *fetch.StatusError
-		if errors.As(err, &status) && status.Code == http.StatusGone && state.Cursor != "" {
+		if errors.As(err, &status) && status.Code == http.StatusGone && state.Cursor+state.Seen != "" {
 			s.Log.Info("islands: a peer's log is not the one that was known; everything is read anew", "island", host)
-			state.Cursor, anew, full = "", true, true
-			if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor = "" }); err != nil {
+			state.Cursor, state.Seen, anew, full = "", "", true, true
+			if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Seen = "", "" }); err != nil {
 				return err
 			}
 			continue
@@ -167,7 +182,7 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 			return fmt.Errorf("%s does not say where to go on: %w", host, errForm)
 		}
 		state.Cursor = p.Cursor
-		if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Contact = p.Cursor, s.Now().UTC() }); err != nil {
+		if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Contact = p.Cursor, s.Now().UTC(); v.saw(p.Cursor) }); err != nil {
 			return err
 		}
 		if !p.More {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +26,9 @@ type push struct {
 
 // Name implements [directory.Follower].
 func (p *push) Name() string { return followerPrefix + p.host }
+
+// Shared implements [directory.Shared]: of several nodes one delivers.
+func (p *push) Shared() bool { return true }
 
 // manyChanges is from how many changes on the island is asked to read them itself.
 const manyChanges = 50
@@ -50,8 +52,8 @@ func (s *Service) drive(ctx context.Context) {
 		p := &push{s: s, host: a.Host}
 		// What there was before, it reads itself. A cursor from an earlier time, before a pause, is of no use.
 		saved, err := s.store.Cursor(ctx, p.Name())
-		if err == nil && saved == 0 {
-			err = s.store.SaveCursor(ctx, p.Name(), s.Directory.Head())
+		if head := s.Directory.Head(); err == nil && saved == 0 && head > 1 {
+			err = s.store.SaveCursor(ctx, p.Name(), head-1) // so that it is told at once that there is something
 		}
 		if err != nil {
 			s.Log.Warn("islands: deliveries cannot begin", "island", a.Host, "err", err)
@@ -93,7 +95,8 @@ func (p *push) Consume(ctx context.Context, changes []directory.Change) error {
 	if err != nil {
 		return err
 	}
-	if len(changes) >= manyChanges {
+	// The first time it asks by itself anyhow, for it cannot know what came before.
+	if len(changes) >= manyChanges || p.told == "" {
 		return p.hint(ctx, d, changes[len(changes)-1])
 	}
 	since := changes[0].Seq - 1
@@ -115,13 +118,14 @@ func (p *push) Consume(ctx context.Context, changes []directory.Change) error {
 
 // say brings one activity, by itself when it is the island's own, else within an Announce.
 func (p *push) say(ctx context.Context, a *Agreement, item json.RawMessage, c *directory.Change) error {
-	id := fmt.Sprintf("%s#announce/%d/%s/%s", p.s.mirrorID(), p.s.self.epoch(), strconv.FormatInt(int64(c.Seq), 10), hashOf(p.host))
+	// By the id of the change: a log that lost its end gives the same numbers again.
+	id := fmt.Sprintf("%s#announce/%s/%s", p.s.mirrorID(), c.ID, hashOf(p.host))
 	return p.post(ctx, a, id, item, p.s.token(c.Seq, c.ID))
 }
 
 // hint says that there is something to be read.
 func (p *push) hint(ctx context.Context, d *sender, last directory.Change) error {
-	id := fmt.Sprintf("%s#hint/%d/%d/%s", p.s.mirrorID(), p.s.self.epoch(), last.Seq, hashOf(p.host))
+	id := fmt.Sprintf("%s#hint/%s/%s", p.s.mirrorID(), last.ID, hashOf(p.host))
 	object, err := encode(p.s.base + "/mirror/changes")
 	if err != nil {
 		return err
@@ -164,8 +168,12 @@ func (s *Service) announced(ctx context.Context, peer *Agreement, doc map[string
 		return err
 	}
 	if !whole || gap || !s.flows.push(peer.Host, s.Now()) {
-		s.wanted.add(peer.Host, false)
-		s.stir()
+		if err := s.changeSync(ctx, peer.Host, func(v *SyncState) { v.saw(vocab.Text(doc, "cursor")) }); err != nil {
+			return err
+		}
+		if err := s.want(ctx, peer.Host, false); err != nil {
+			return err
+		}
 	}
 	if !whole || !s.flows.take(peer.Host, 1, s.Now()) {
 		return nil

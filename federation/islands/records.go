@@ -128,6 +128,18 @@ func (s *self) epoch() int64 {
 	return s.Epoch
 }
 
+// refresh takes up that another process began a new epoch.
+func (s *self) refresh(ctx context.Context, store directory.Store) error {
+	var stored storedSelf
+	if _, err := get(ctx, store, kindSelf, "self", &stored); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Epoch = max(s.Epoch, stored.Epoch)
+	return nil
+}
+
 // rolledBack begins a new epoch, unless another process has done so since the one that was seen.
 func (s *self) rolledBack(ctx context.Context, store directory.Store, seen int64, now time.Time) error {
 	stored, err := change(ctx, store, kindSelf, "self", func(v *storedSelf, _ int64) (bool, error) {

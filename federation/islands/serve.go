@@ -173,6 +173,15 @@ func (s *Service) changes(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	query := r.URL.Query()
 	since, anew := directory.Seq(0), query.Get("snapshot") != ""
+	lost, err := s.lost(ctx, query.Get("seen"))
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	if lost {
+		federation.Refuse(w, http.StatusGone, "seen: begin anew, without it")
+		return
+	}
 	if after := query.Get("after"); after != "" {
 		at, ok, err := s.resolve(ctx, after)
 		if err != nil {

@@ -83,7 +83,7 @@ func AskNow(ctx context.Context, store directory.Store, host string, full bool) 
 		return ErrNoAgreement
 	}
 	_, err = change(ctx, store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
-		v.Next, v.Wait = time.Time{}, time.Time{}
+		v.Soon = true
 		if full {
 			v.Compared = time.Time{}
 		}
