@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/api/account"
 	"archipel/directory"
@@ -24,7 +25,7 @@ func (p *person) post(kind, name, organiser string) answer {
 	if about.status != http.StatusSeeOther {
 		p.t.Fatalf("second step: %d %s", about.status, about.body)
 	}
-	return p.form(about.location, about.location, "summary", "x", "organiser", organiser, "event.startDate", "2099-03-18", "event.startTime", "18:30", "event.timezone", "Europe/Paris")
+	return p.form(about.location, about.location, "summary", "x", "organiser", organiser, "event.startDate", p.now().AddDate(0, 1, 0).Format(time.DateOnly), "event.startTime", "18:30", "event.timezone", "Europe/Paris")
 }
 
 func (w *world) named(name string) directory.Entry {
