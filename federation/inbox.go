@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -55,10 +56,12 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return http.StatusUnsupportedMediaType, "send it uncompressed"
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxActivity+1))
-	if err != nil {
+	var in bytes.Buffer
+	in.Grow(int(min(max(r.ContentLength, 0), 16<<10)) + bytes.MinRead) // what is promised is not taken at its word
+	if _, err := in.ReadFrom(io.LimitReader(r.Body, maxActivity+1)); err != nil {
 		return http.StatusBadRequest, "the body broke off"
 	}
+	body := in.Bytes()
 	if len(body) > maxActivity {
 		return http.StatusRequestEntityTooLarge, ""
 	}

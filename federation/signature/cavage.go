@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,7 +73,7 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 		}
 	}
 	path, query, _ := strings.Cut(m.Target, "?")
-	r := &http.Request{Method: m.Method, Host: m.Host, URL: &url.URL{Path: path, RawQuery: query}, Header: m.Header.Clone()}
+	r := &http.Request{Method: m.Method, Host: m.Host, URL: &url.URL{Path: path, RawQuery: query}, Header: maps.Clone(m.Header)}
 	r.Header.Del("Authorization") // the library looks there too
 	r.Header.Set("Host", m.Host)
 	v, err := httpsig.NewVerifier(r)
