@@ -57,6 +57,7 @@ type Service struct {
 	came      *seenSet // what came in, as far as this process remembers
 	rooms     guests
 	authors   authors
+	settle    time.Duration // see settleFor
 }
 
 // New opens the instance's identity, and makes its keys when it has none. On a public address that is a loopback one,
@@ -80,7 +81,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), store: o.Directory.Store(), client: client,
-		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(),
+		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(), settle: settleFor,
 	}
 	own, err := openKeys(ctx, s.store, relayKey)
 	if err != nil {

@@ -79,6 +79,7 @@ func open(t testing.TB, c *clock) *instance {
 	if in.s, err = federation.New(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
+	in.s.Settle(50 * time.Millisecond)
 	server := httptest.NewUnstartedServer(in.s)
 	server.Listener.Close()
 	server.Listener = ln

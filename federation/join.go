@@ -33,31 +33,25 @@ type offers struct {
 }
 
 // takesPart says what people elsewhere can do under a post. Under those of the instance itself, answers are welcome.
-func (s *Service) takesPart(who identity, e *directory.Entry) offers {
+func (s *Service) takesPart(ctx context.Context, who identity, e *directory.Entry) (offers, error) {
 	o := offers{replies: true}
 	if who.entry == "" {
-		return o
+		return o, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
 	org, err := s.Directory.Entry(ctx, who.entry)
 	if err != nil || org.Fediverse == nil {
-		return offers{}
+		return offers{}, err
 	}
 	o.replies = org.Fediverse.Replies
 	o.joins = org.Fediverse.Joins && e.Kind == directory.Event && e.Event != nil && e.Event.RegisterURL == ""
 	if o.joins {
-		o.participants, _ = s.participants(ctx, e.ID) // a number that may be late
+		o.participants, err = s.Participants(ctx, e.ID)
 	}
-	return o
+	return o, err
 }
 
 // Participants is how many people elsewhere say that they come.
-func (s *Service) Participants(ctx context.Context, id directory.ID) (int, error) {
-	return s.participants(ctx, id)
-}
-
-func (s *Service) participants(ctx context.Context, id directory.ID) (n int, err error) {
+func (s *Service) Participants(ctx context.Context, id directory.ID) (n int, err error) {
 	prefix, p := string(id)+"/", s.policy.get()
 	for after := prefix; ; {
 		records, err := s.store.Records(ctx, kindJoin, after, joinsAtOut)
@@ -97,7 +91,10 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity) error {
 		return err
 	}
 	next, ahead := e.Event.Next(s.Now(), nil)
-	terms := s.takesPart(who, &e)
+	terms, err := s.takesPart(ctx, who, &e)
+	if err != nil {
+		return err
+	}
 	if !terms.joins || !ahead || next.State == directory.Cancelled || terms.participants >= maxJoins || s.silenced(a.Actor) {
 		return s.reportTo(ctx, who, actor, "Ignore", a)
 	}

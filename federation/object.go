@@ -22,8 +22,11 @@ import (
 func (s *Service) pageURL(e *directory.Entry) string { return s.base + "/e/" + url.PathEscape(e.Slug) }
 
 // document is an entry as the fediverse sees it: an Event in the terms of FEP-8a8e and of Mobilizon, or an Article.
-func (s *Service) document(who identity, e *directory.Entry) (map[string]any, error) {
-	terms := s.takesPart(who, e)
+func (s *Service) document(ctx context.Context, who identity, e *directory.Entry) (map[string]any, error) {
+	terms, err := s.takesPart(ctx, who, e)
+	if err != nil {
+		return nil, err
+	}
 	lang := e.Lang
 	if lang == "" {
 		lang = s.Site().Lang
@@ -225,15 +228,15 @@ func (s *Service) activityID(id directory.ID, version directory.Seq) string {
 
 // tell makes the activity that brings a server from not knowing (or knowing) an entry to what it is now. One version of an
 // entry has one activity id whatever the verb: a server that gets it twice, after a crash of ours, knows it by that.
-func (s *Service) tell(who identity, e *directory.Entry, verb string) (map[string]any, error) {
-	doc, err := s.telling(who, e, verb)
+func (s *Service) tell(ctx context.Context, who identity, e *directory.Entry, verb string) (map[string]any, error) {
+	doc, err := s.telling(ctx, who, e, verb)
 	if err != nil {
 		return nil, err
 	}
 	return doc, signature.Prove(doc, who.assertionKeyID(), who.keys.ed, s.Now())
 }
 
-func (s *Service) telling(who identity, e *directory.Entry, verb string) (doc map[string]any, err error) {
+func (s *Service) telling(ctx context.Context, who identity, e *directory.Entry, verb string) (doc map[string]any, err error) {
 	env := vocab.Envelope{
 		ID: s.activityID(e.ID, e.Version), Type: verb, Actor: who.id, To: []string{vocab.Public}, Cc: []string{who.followersID()}, Published: e.Updated,
 	}
@@ -241,7 +244,7 @@ func (s *Service) telling(who identity, e *directory.Entry, verb string) (doc ma
 	switch {
 	case verb == verbAnnounce:
 		env.ID, env.ObjectID, env.Published = s.announceID(e.ID), s.objectID(e.ID), e.Created
-		by, err := s.author(context.Background(), e, false)
+		by, err := s.author(ctx, e, false)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +258,7 @@ func (s *Service) telling(who identity, e *directory.Entry, verb string) (doc ma
 	case actor:
 		return s.updateActor(who, env.ID, s.profile(who, e), e.Updated)
 	default:
-		if env.Object, err = s.document(who, e); err != nil {
+		if env.Object, err = s.document(ctx, who, e); err != nil {
 			return nil, err
 		}
 	}
@@ -281,7 +284,7 @@ func (s *Service) object(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, err)
 			return
 		}
-		doc, err := s.document(who, &e)
+		doc, err := s.document(r.Context(), who, &e)
 		if err != nil {
 			s.fail(w, err)
 			return
@@ -353,7 +356,7 @@ func (s *Service) activity(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	s.show(w, who, &e, verb)
+	s.show(w, r, who, &e, verb)
 }
 
 // announced answers for the address of the instance's Announce of what an organisation posted.
@@ -372,12 +375,12 @@ func (s *Service) announced(w http.ResponseWriter, r *http.Request) {
 	case !publishes(&e) || by.entry == "":
 		refuse(w, http.StatusNotFound, "")
 	default:
-		s.show(w, s.self(), &e, verbAnnounce)
+		s.show(w, r, s.self(), &e, verbAnnounce)
 	}
 }
 
-func (s *Service) show(w http.ResponseWriter, who identity, e *directory.Entry, verb string) {
-	doc, err := s.tell(who, e, verb)
+func (s *Service) show(w http.ResponseWriter, r *http.Request, who identity, e *directory.Entry, verb string) {
+	doc, err := s.tell(r.Context(), who, e, verb)
 	if err != nil {
 		s.fail(w, err)
 		return

@@ -274,10 +274,12 @@ func TestWhoPostedFirst(t *testing.T) {
 			t.Errorf("%s is of %v now", e.Name, got[len(got)-1]["actor"])
 		}
 	}
-	// An event whose organiser is said a moment after it is the organiser's.
+	// An event whose organiser is said a moment after it is the organiser's. The moment is as long as the test needs.
+	c.forward(-time.Minute)
 	late := in.put(event("Après"))
 	org.Relations = append(org.Relations, directory.Relation{Rel: "organises", Target: late.ID})
 	in.put(org)
+	c.forward(time.Minute)
 	if got := p.Await("Announce", 1)[0]; got["object"] != in.base+"/id/"+string(late.ID) {
 		t.Errorf("%v", got)
 	}

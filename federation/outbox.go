@@ -91,7 +91,7 @@ func (s *Service) outboxItems(ctx context.Context, who identity, page []post) ([
 		default:
 			continue // another one posted it
 		}
-		a, err := s.telling(who, e, verb)
+		a, err := s.telling(ctx, who, e, verb)
 		if err != nil {
 			return nil, err
 		}

@@ -137,10 +137,12 @@ func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 	if err != nil || !ok {
 		return err
 	}
-	if who, err := s.author(ctx, &e, true); err != nil {
+	who, err := s.author(ctx, &e, true)
+	if err != nil {
 		return err
-	} else if !s.takesPart(who, &e).replies {
-		return nil // its organiser does not want any
+	}
+	if terms, err := s.takesPart(ctx, who, &e); err != nil || !terms.replies {
+		return err // its organiser may not want any
 	}
 	public := false
 	for _, property := range []string{"to", "cc"} {

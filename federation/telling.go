@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -138,7 +139,7 @@ func (p *peer) bringPost(ctx context.Context, c *directory.Change, before direct
 		}
 	}
 	if verb == verbCreate && s.unsettled(&e) {
-		return 0, &directory.Later{After: settleFor, Err: fmt.Errorf("entry %s has just been made", e.ID)}
+		return 0, &directory.Later{After: s.settle, Err: fmt.Errorf("entry %s has just been made", e.ID)}
 	}
 	who, err := s.author(ctx, &e, verb != verbDelete)
 	if err != nil {
@@ -161,7 +162,7 @@ func (p *peer) bringPost(ctx context.Context, c *directory.Change, before direct
 // unsettled reports whether an entry is so new that its organiser may not have been said yet.
 func (s *Service) unsettled(e *directory.Entry) bool {
 	who, question := s.Published.organisers(e.ID, e.Created)
-	return question && len(who) == 0 && s.Now().Sub(e.Updated) < settleFor
+	return question && len(who) == 0 && s.Now().Sub(e.Updated) < s.settle
 }
 
 // say sends what one of our actors says of an entry, with the keys that were in force when it changed.
@@ -169,13 +170,16 @@ func (p *peer) say(ctx context.Context, who identity, at directory.Seq, e *direc
 	s := p.s
 	who.keys = who.keys.at(at)
 	body, err := s.bodies.of(bodyKey{e.ID, e.Version, verb, who.id, who.keys.generation}, func() ([]byte, error) {
-		doc, err := s.tell(who, e, verb)
+		doc, err := s.tell(ctx, who, e, verb)
 		if err != nil {
 			return nil, err
 		}
 		return encode(doc)
 	})
-	if err != nil {
+	switch {
+	case err != nil && temporary(err) && !errors.Is(err, vocab.ErrForm):
+		return err
+	case err != nil:
 		s.Log.Error("federation: an entry cannot be told of", "entry", e.ID, "err", err)
 		return nil // it will not get better by waiting
 	}
