@@ -175,7 +175,12 @@ func (w *Writer) event(entry *directory.Entry, t times, o *directory.Occurrence)
 			e.line("RRULE", rule)
 		}
 		if len(v.RDates) > 0 {
-			e.line("RDATE"+t.params(), t.list(v.RDates))
+			dates := v.RDates
+			if v.RRule == "" {
+				// The first date is one of them by itself (RFC 5545, section 3.8.5.3), and some programs forget it.
+				dates = append([]time.Time{v.Start}, dates...)
+			}
+			e.line("RDATE"+t.params(), t.list(dates))
 		}
 		if len(v.ExDates) > 0 {
 			e.line("EXDATE"+t.params(), t.list(v.ExDates))
