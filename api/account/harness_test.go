@@ -16,6 +16,9 @@ import (
 
 	"archipel/api"
 	"archipel/api/account"
+	"archipel/api/digest"
+	"archipel/api/freshness"
+	"archipel/api/signed"
 	"archipel/directory"
 	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
@@ -108,7 +111,12 @@ func newWorld(t *testing.T, change ...func(*account.Options)) *world {
 	if w.accounts, err = account.New(o); err != nil {
 		t.Fatal(err)
 	}
-	w.server, err = api.New(api.Options{Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts, Waiting: &api.Waiting{},
+	keys := signed.New(w.store)
+	asking := freshness.New(freshness.Options{Directory: w.d, Accounts: w.accounts, Keys: keys, Unseen: (&api.Waiting{}).Unseen, Now: w.now,
+		Site: func() freshness.Settings { return freshness.Settings{Languages: w.site.Languages} }})
+	digests := digest.New(digest.Options{Directory: w.d, Index: index, Taxonomy: words, Accounts: w.accounts, Keys: keys, Now: w.now,
+		Site: func() digest.Site { return digest.Site{Languages: w.site.Languages, Zone: time.UTC} }})
+	w.server, err = api.New(api.Options{Freshness: asking, Digest: digests, Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts, Waiting: &api.Waiting{},
 		Basemap: basemap.NewStack(nil, basemap.Embedded()), Site: api.DefaultSite, Version: "test", PublicURL: o.PublicURL, Log: log, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

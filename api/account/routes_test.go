@@ -17,10 +17,15 @@ import (
 // ownRoutes are the unsafe routes of this package, and what they must decide on first.
 var ownRoutes = map[string]account.Action{
 	"/signup": account.SignIn, "/signin": account.SignIn, "/signin/link": account.SignIn, "/forgot": account.SignIn, "/confirm": account.SignIn, "/signout": account.SignIn,
+	"/digest":          account.Subscribe,
 	"/account/profile": account.AccountSelf, "/account/mail": account.AccountSelf, "/account/password": account.AccountSelf, "/account/sessions/end": account.AccountSelf,
 	"/signin/passkey/begin": account.SignIn, "/signin/passkey": account.SignIn,
 	"/account/passkeys/begin": account.AccountSelf, "/account/passkeys": account.AccountSelf, "/account/passkeys/delete": account.AccountSelf,
 	"/account/tokens": account.TokenUse, "/account/tokens/delete": account.TokenUse, "/account/delete": account.AccountSelf,
+	"/e/:slug/claim": account.EntryClaim, "/e/:slug/claim/withdraw": account.EntryClaim, "/claim": account.MailAnswer, "/join": account.MailAnswer,
+	"/e/:slug/team/invite": account.EntryGrant, "/e/:slug/team/withdraw": account.EntryGrant, "/e/:slug/team/role": account.EntryGrant, "/e/:slug/team/remove": account.EntryGrant,
+	"/e/:slug/team/claims": account.EntryGrant, "/e/:slug/team/handover": account.EntryGrant, "/e/:slug/team/giveback": account.EntryGrant, "/e/:slug/team/leave": account.EntryLeave,
+	"/moderate/claims/:id": account.ModerateQueue,
 	"/admin/accounts/standing": account.AccountsManage, "/admin/accounts/invite": account.AccountsInvite,
 }
 
@@ -46,8 +51,8 @@ func TestEveryRoute(t *testing.T) {
 		if r.Method == fiber.MethodGet || r.Method == fiber.MethodHead || r.Method == fiber.MethodOptions || r.Method == fiber.MethodConnect || r.Method == fiber.MethodTrace {
 			continue
 		}
-		if strings.HasPrefix(r.Path, "/ap/") {
-			continue // other servers sign what they send
+		if strings.HasPrefix(r.Path, "/ap/") || strings.HasPrefix(r.Path, "/mail/") {
+			continue // other servers sign what they send, and we the links of mails
 		}
 		key := r.Method + " " + r.Path
 		made := false

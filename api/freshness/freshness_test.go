@@ -1,6 +1,7 @@
 package freshness_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -250,6 +251,85 @@ func TestManyNodes(t *testing.T) {
 			}
 		}
 		a.clock.later(50 * day)
+	}
+}
+
+// TestCrash: a program that dies before it brought a letter to the outbox brings it there when it is back, and one that dies
+// right after does not send it again.
+func TestCrash(t *testing.T) {
+	n, smtp := begin(t)
+	n.put(place("Le Fournil", "fournil@example.org"))
+	n.clock.later(400 * day)
+	n.pass()
+	died := func() {
+		t.Helper()
+		list, err := n.store.Records(t.Context(), "freshness", "", 10)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%d people were asked: %v", len(list), err)
+		}
+		var p map[string]any
+		if err := json.Unmarshal(list[0].Value, &p); err != nil {
+			t.Fatal(err)
+		}
+		p["pending"] = "ask" // as it was before the letter was noted
+		if list[0].Value, err = json.Marshal(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.store.PutRecord(t.Context(), "freshness", list[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	died()
+	n = open(t, n.store, n.clock, smtp)
+	if n.pass(); len(smtp.Mails()) != 1 {
+		t.Errorf("%d letters, want the one that was sent", len(smtp.Mails()))
+	}
+	// It died before the outbox knew of the letter.
+	sent, err := n.store.Records(t.Context(), "mail-sent", "", 10)
+	if err != nil || len(sent) != 1 {
+		t.Fatalf("%d mails are known as sent: %v", len(sent), err)
+	}
+	if err := n.store.DeleteRecord(t.Context(), "mail-sent", sent[0].Key, 0); err != nil {
+		t.Fatal(err)
+	}
+	died()
+	n = open(t, n.store, n.clock, smtp)
+	n.pass()
+	if n.pass(); len(smtp.Mails()) != 2 {
+		t.Errorf("%d letters, want the lost one brought", len(smtp.Mails()))
+	}
+	if a := n.do("POST", links(t, smtp.Mails()[1])[0], ""); a.code != 200 {
+		t.Errorf("its link answers %d", a.code)
+	}
+}
+
+// TestCrashInAnswer: an entry that was hidden by an answer can be taken back although the program died before it noted the answer.
+func TestCrashInAnswer(t *testing.T) {
+	n, smtp := begin(t)
+	e := n.put(place("Le Fournil", "fournil@example.org"))
+	n.clock.later(400 * day)
+	n.pass()
+	before, err := n.store.Records(t.Context(), "freshness", "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := links(t, smtp.Mails()[0])[2]
+	n.clock.later(day)
+	n.do("POST", closed, "")
+	now, err := n.store.Record(t.Context(), "freshness", before[0].Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before[0].Rev = now.Rev
+	if err := n.store.PutRecord(t.Context(), "freshness", before[0]); err != nil {
+		t.Fatal(err)
+	}
+	a := n.do("POST", closed, "")
+	if a.code != 200 || n.entry(e.ID).Status != directory.Hidden {
+		t.Fatalf("again: %d", a.code)
+	}
+	if got := n.do("POST", "/mail/fresh?t="+between(t, a.body, `action="/mail/fresh?t=`, `"`), ""); got.code != 200 || n.entry(e.ID).Status != directory.Published {
+		t.Errorf("taking back: %d", got.code)
 	}
 }
 

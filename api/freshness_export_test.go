@@ -1,0 +1,4 @@
+package api
+
+// Sink is sink, for tests.
+var Sink = sink
