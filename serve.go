@@ -189,6 +189,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
 	wg.Go(func() { edited.watch(running) })
+	wg.Go(func() { server.RunImports(running) })
 	wg.Go(func() { edited.index(running, finder) })
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })

@@ -38,6 +38,9 @@ func takesPictures(path string) bool {
 func widen(server *fasthttp.Server) {
 	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+		if h.IsPost() && takesImports(path) {
+			return fasthttp.RequestConfig{MaxRequestBodySize: maxImport + 1<<20}
+		}
 		if h.IsPost() && takesPictures(path) {
 			return fasthttp.RequestConfig{MaxRequestBodySize: maxUpload}
 		}

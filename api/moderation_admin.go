@@ -21,6 +21,7 @@ func (s *Server) adminRoutes() {
 	s.app.Get("/admin", account.Require(account.SiteEdit), s.adminPage)
 	s.app.Post("/admin/site", account.Require(account.SiteEdit), s.changeSite)
 	s.taxonomyRoutes()
+	s.importRoutes()
 }
 
 // adminFields are the fields of the site that the page changes, in its order, as [Site.Change] names them.

@@ -418,7 +418,8 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/",
 	}
 	for _, credit := range s.Sources.List() {
-		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: licenceURL(credit.Licence), Count: credit.Count})
+		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: licenceURL(credit.Licence), Count: credit.Count,
+			Note: s.termsOf(c.UserContext(), credit.Name).Attribution})
 	}
 	for _, credit := range s.Basemap.Info().Attribution {
 		v.Basemap = append(v.Basemap, frontend.Credit{Name: credit})

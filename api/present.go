@@ -243,6 +243,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	}
 	if e.Source != nil {
 		v.Source = &frontend.Source{Name: e.Source.Name, URL: e.Source.URL}
+		v.Attribution = p.s.termsOf(ctx, e.Source.Name).Attribution
 	}
 	if e.Origin != "" {
 		v.Origin = &frontend.Source{Name: e.Origin, URL: "https://" + e.Origin}

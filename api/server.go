@@ -76,8 +76,11 @@ type Server struct {
 	maps     *pictures
 	known    *lru[string, kept] // pictures of ours, by address
 	tiles    *lru[string, []byte]
-	packed   *lru[string, []byte]          // built files as brotli, by name
-	inZone   atomic.Pointer[time.Location] // the site's time zone, last read
+	packed   *lru[string, []byte] // built files as brotli, by name
+	terms    termsCache
+
+	importWake chan struct{}                 // an import was asked for
+	inZone     atomic.Pointer[time.Location] // the site's time zone, last read
 
 	meanings  *lru[string, meant]
 	asks      *askLimit
@@ -101,6 +104,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100), asks: newAskLimit()}
+	s.importWake = make(chan struct{}, 1)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,

@@ -27,6 +27,7 @@ type EntryView struct {
 	Alive           Alive
 	Related         []RelatedGroup
 	Licence         Licence
+	Attribution     string // what its source asks to be written beside its data
 	Source          *Source
 	Origin          *Source // the island it is mirrored from; nil when ours
 	Created         time.Time

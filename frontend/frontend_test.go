@@ -281,6 +281,13 @@ func TestHostile(t *testing.T) {
 			EditURL: evil, VersionsURL: evil, MapURL: evil, Action: evil, Asked: &QueueQuestion{Text: evil}, Report: evil, Choices: []string{evil}, Reason: evil, Problem: evil}}}),
 		"merge": Merge(page, MergeView{Kept: MergeSide{evil, evil, evil, evil, evil, evil, 1}, Other: &MergeSide{evil, evil, evil, evil, evil, evil, 1}, TeamSize: 1, Note: evil, Wrong: evil,
 			Fields: []MergeField{{Field: evil, Kept: []MergeValue{{evil, evil}}, Other: []MergeValue{{"x", evil}}}}, United: []FieldChange{{evil, evil, "x" + evil}}}),
+		"taxonomy": Taxonomy(page, TaxonomyView{Lines: []TaxonomyLine{{Category: Category{evil, evil, evil, evil}, Former: []string{evil}}}, Add: evilCategory(evil), Done: evil, Wrong: []string{evil}}),
+		"category": TaxonomyCategory(page, TaxonomyView{Add: evilCategory(evil), Category: Category{evil, evil, evil, evil}, Wrong: []string{evil}}),
+		"imports": Imports(page, ImportsView{Lines: []ImportLine{{Name: evil, Note: evil, Author: evil, Licence: evil, File: evil, Sources: []string{evil}, URL: evil, UndoURL: evil}},
+			Working: []ImportLine{{Name: evil, URL: evil, State: evil}}, Wrong: evil, Typed: url.Values{"source": {evil}, "licence": {evil}, "source_url": {evil}, "lang": {evil}, "timezone": {evil}}}),
+		"import":       Import(page, ImportView{ID: evil, State: "tried", Batch: evil, File: evil, Source: evil, Licence: evil, Author: evil, Error: evil, Failed: 9, LeftOut: []ImportIssue{{1, 1, evil, evil, evil, evil}}}),
+		"undo":         ImportUndo(page, evil),
+		"sources":      SourcesPage(page, SourcesView{Sources: []SourceTerms{{evil, evil, evil, evil, []string{evil}, 1}}, Done: evil, Wrong: evil}),
 		"merge choice": Merge(page, MergeView{Kept: MergeSide{evil, evil, evil, evil, evil, evil, 1}, Typed: evil, Same: []QueueSame{{evil, evil, evil, []string{evil}, evil}}}),
 		"versions": Versions(page, VersionsView{Slug: evil, Name: evil, MergeURL: evil, IntoName: evil, IntoURL: evil, PartURL: evil, MayUnmerge: true, Public: true, Compared: true, MayRevert: true, Fields: []FieldChange{{evil, evil, "x" + evil}}, Note: evil, Done: evil, Wrong: evil,
 			Older: evil, Lines: []VersionLine{{Author: evil, Operation: evil, Status: evil, Name: evil, Note: evil}}}),
@@ -464,4 +471,10 @@ func TestIcons(t *testing.T) {
 			}
 		}
 	}
+}
+
+func evilCategory(evil string) CategoryForm {
+	options := []Option{{Value: evil, Label: evil}}
+	return CategoryForm{ID: evil, Parent: evil, Icon: evil, Color: evil, Texts: []CategoryText{{evil, evil, evil, evil, true}}, Synonyms: evil, OSM: evil, Needs: evil, Schema: options,
+		Icons: []string{evil}, Parents: options, Others: options, Former: []string{evil}}
 }

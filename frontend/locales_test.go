@@ -15,6 +15,7 @@ import (
 
 // families are the keys made from a code at run time, with the codes each must have.
 var families = map[string][]string{
+	"imports": nil, "import_state": {"tried", "waiting", "running", "done", "failed"},
 	"taxonomy": nil, "taxonomy_field": {"label", "short", "about", "parent", "icon", "color", "synonyms", "osm", "schema", "needs", "former", "languages", "categories"},
 	"kind": kinds, "kinds": kinds,
 	"sort":                knownSorts,
