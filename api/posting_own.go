@@ -21,6 +21,7 @@ type Owners struct {
 	by map[directory.ID][]string              // accounts by entry
 	in map[directory.ID]directory.ID          // the organisation in whose name an entry was posted
 	as map[directory.ID]map[directory.ID]bool // and the other way round
+	to map[directory.ID]directory.ID          // entries that live on in others
 }
 
 // Apply implements [directory.View].
@@ -30,6 +31,7 @@ func (o *Owners) Apply(entries []directory.Entry) {
 	if o.of == nil {
 		o.of, o.by = map[string]map[directory.ID]bool{}, map[directory.ID][]string{}
 		o.in, o.as = map[directory.ID]directory.ID{}, map[directory.ID]map[directory.ID]bool{}
+		o.to = map[directory.ID]directory.ID{}
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -44,6 +46,10 @@ func (o *Owners) Apply(entries []directory.Entry) {
 			if delete(o.as[org], e.ID); len(o.as[org]) == 0 {
 				delete(o.as, org)
 			}
+		}
+		delete(o.to, e.ID)
+		if e.Status == directory.Removed && e.MergedInto != "" {
+			o.to[e.ID] = e.MergedInto
 		}
 		if e.Private == nil || e.Status == directory.Removed {
 			continue
@@ -68,11 +74,23 @@ func (o *Owners) Apply(entries []directory.Entry) {
 	}
 }
 
-// Keeps says whether an account is one of an entry's own owners or editors.
+// now is the entry that another lives on in. The caller holds mu.
+func (o *Owners) now(id directory.ID) directory.ID {
+	for range 5 {
+		into, moved := o.to[id]
+		if !moved {
+			break
+		}
+		id = into
+	}
+	return id
+}
+
+// Keeps says whether an account is one of the own owners or editors of an entry, or of the one that it lives on in.
 func (o *Owners) Keeps(account string, entry directory.ID) (owns, edits bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	owns, of := o.of[account][entry]
+	owns, of := o.of[account][o.now(entry)]
 	return owns, of && !owns
 }
 
@@ -83,8 +101,12 @@ func (o *Owners) Of(account string) []directory.ID {
 	ids := make([]directory.ID, 0, len(o.of[account]))
 	for id := range o.of[account] {
 		ids = append(ids, id)
-		for posted := range o.as[id] {
-			ids = append(ids, posted)
+	}
+	for org, posted := range o.as {
+		if _, of := o.of[account][o.now(org)]; of {
+			for id := range posted {
+				ids = append(ids, id)
+			}
 		}
 	}
 	slices.Sort(ids)

@@ -123,7 +123,32 @@ func TestPostInTheNameOf(t *testing.T) {
 	}
 }
 
-// fields are what a page's form holds.
+// TestPostedStaysWithAMergedTeam: when an organisation becomes one with another, that one's team keeps what was posted in its name.
+func TestPostedStaysWithAMergedTeam(t *testing.T) {
+	w := newWorld(t)
+	olga, paul := w.member("Olga"), w.member("Paul")
+	old, into := w.place("La Fourmilière", ownedBy(olga)), w.place("La Grande Fourmilière", ownedBy(paul))
+	posted := w.place("Jardin commun", func(e *directory.Entry) { e.Private = &directory.Private{Team: old.ID} })
+	edit := "/e/" + posted.Slug + "/edit"
+	if a, b := olga.get(edit), paul.get(edit); a.status != http.StatusOK || b.status == http.StatusOK {
+		t.Fatalf("before: %d %d", a.status, b.status)
+	}
+	old.Status, old.MergedInto = directory.Removed, into.ID
+	if _, err := w.d.Put(t.Context(), "test", old); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := olga.get(edit), paul.get(edit); a.status == http.StatusOK || b.status != http.StatusOK {
+		t.Errorf("after: %d %d", a.status, b.status)
+	}
+	if body := paul.get("/me/entries").body; !strings.Contains(body, edit) {
+		t.Error("it is not among the entries of the other team")
+	}
+	if a := paul.get("/e/" + posted.Slug + "/team"); a.status != http.StatusOK || !strings.Contains(a.body, "La Grande Fourmilière") {
+		t.Errorf("the team's page: %d", a.status)
+	}
+}
+
+// fieldsOf is what a page's form holds.
 func fieldsOf(body string) url.Values {
 	v := url.Values{}
 	for _, tag := range strings.Split(body, "<input ")[1:] {

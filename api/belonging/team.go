@@ -84,11 +84,11 @@ func (s *Service) showTeam(c *fiber.Ctx, e *directory.Entry, v frontend.TeamView
 		return err
 	}
 	if own.Team != "" {
-		org, err := s.Directory.Entry(ctx, own.Team)
-		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		org, err := s.organisation(ctx, own.Team)
+		if err != nil {
 			return err
 		}
-		if err == nil && org.Private != nil && org.Status != directory.Removed {
+		if org.Private != nil {
 			v.Org = &frontend.MailLink{URL: frontend.TeamURL(org.Slug), Text: org.Name}
 			if err := s.members(ctx, &v, org.Private.Owners, roleOwner, actor, true, true); err != nil {
 				return err

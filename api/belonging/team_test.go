@@ -301,7 +301,7 @@ func TestTeamChanges(t *testing.T) {
 	if a := olga.form(team, team+"/giveback", "sure", "1"); a.status != http.StatusSeeOther || len(owners()) != 0 || !w.entry(e.ID).Claimed.IsZero() {
 		t.Errorf("giving back: %d %v", a.status, owners())
 	}
-	if body := w.visitor().get("/e/" + e.Slug).body; !strings.Contains(body, "C’est mon lieu ?") {
+	if body := w.visitor().get("/e/" + e.Slug).body; !strings.Contains(body, "/e/"+e.Slug+"/claim") {
 		t.Error("what was given back cannot be claimed")
 	}
 	for _, op := range []string{"rendue", "quitté", "transmise"} {
