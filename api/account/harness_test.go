@@ -21,6 +21,7 @@ import (
 	"archipel/api/signed"
 	"archipel/directory"
 	"archipel/directory/sqlitestore"
+	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -116,7 +117,7 @@ func newWorld(t *testing.T, change ...func(*account.Options)) *world {
 		Site: func() freshness.Settings { return freshness.Settings{Languages: w.site.Languages} }})
 	digests := digest.New(digest.Options{Directory: w.d, Index: index, Taxonomy: words, Accounts: w.accounts, Keys: keys, Now: w.now,
 		Site: func() digest.Site { return digest.Site{Languages: w.site.Languages, Zone: time.UTC} }})
-	w.server, err = api.New(api.Options{Freshness: asking, Digest: digests, Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts, Waiting: &api.Waiting{},
+	w.server, err = api.New(api.Options{Calendars: subscribed.New(subscribed.Options{Directory: w.d, Index: &subscribed.Index{}}), Freshness: asking, Digest: digests, Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Accounts: w.accounts, Waiting: &api.Waiting{},
 		Basemap: basemap.NewStack(nil, basemap.Embedded()), Site: api.DefaultSite, Version: "test", PublicURL: o.PublicURL, Log: log, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
