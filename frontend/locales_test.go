@@ -34,6 +34,7 @@ var families = map[string][]string{
 	"passkey":    nil, // said by package account
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
 	"map":               {"zoom_in", "zoom_out", "north", "south", "west", "east"},
+	"fediverse":         nil,
 	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen"},
 	"fediverse_network": networks, "fediverse_shows": networks, "fediverse_type": {"Group", "Organization"},
 	"fediverse_move": {"movein", "moveout"}, "fediverse_move_hint": {"movein", "moveout"}, "fediverse_move_button": {"movein", "moveout"},
