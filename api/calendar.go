@@ -85,8 +85,10 @@ func (s *Server) entryCalendar(c *fiber.Ctx) error {
 // eventsOf are the public events that e organises, hosts or comprises, by their start.
 func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.Entry, error) {
 	var ids []directory.ID
+	known := map[directory.ID]bool{}
 	add := func(id directory.ID) {
-		if !slices.Contains(ids, id) {
+		if !known[id] {
+			known[id] = true
 			ids = append(ids, id)
 		}
 	}

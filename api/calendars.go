@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"archipel/api/account"
 	"archipel/directory"
 	"archipel/directory/subscribed"
 	"archipel/frontend"
+	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -211,4 +213,28 @@ func (s *Server) calendarHealth(ctx context.Context, show presenter, v *frontend
 		v.CalendarsFailing = append(v.CalendarsFailing, line)
 	}
 	return nil
+}
+
+// maxOrganised is how many of the events of one organiser its page shows; its calendar and the agenda have them all.
+const maxOrganised = 60
+
+// soonest keeps, of the many events that a calendar gives an organisation, those that take place next.
+func (p presenter) soonest(rel string, ids []directory.ID) []directory.ID {
+	if rel != "organises" || len(ids) <= maxOrganised {
+		return ids
+	}
+	index, today := p.s.Index.Snapshot(), geo.DayOf(p.now.In(p.zone))
+	dates, err := index.Dates(geo.Filter{Only: ids, Current: p.now}, today, today+agendaReach)
+	if err != nil {
+		return ids[:maxOrganised]
+	}
+	var out []directory.ID
+	for _, d := range dates {
+		if id, _, _ := index.DateEntry(d); !slices.Contains(out, id) {
+			if out = append(out, id); len(out) == maxOrganised {
+				break
+			}
+		}
+	}
+	return out
 }

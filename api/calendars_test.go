@@ -164,6 +164,33 @@ func TestCalendarsOfATeam(t *testing.T) {
 	}
 }
 
+// TestManyEvents: the page of an organisation with hundreds of events shows those that come next, its calendar all of them.
+func TestManyEvents(t *testing.T) {
+	s, fetch := openCalendars(t)
+	anna := s.member("Anna", trusted)
+	anna.owned("La Fourmilière", func(e *directory.Entry) { e.Kind = directory.Organisation })
+	var body strings.Builder
+	body.WriteString("BEGIN:VCALENDAR\r\n")
+	for i := range 300 {
+		at := paris(13, 18).AddDate(0, 0, 299-i) // the last one first
+		body.WriteString("BEGIN:VEVENT\r\nUID:" + strconv.Itoa(i) + "\r\nSUMMARY:Soirée n° " + strconv.Itoa(300-i) + ".\r\nDTSTART:" + at.UTC().Format("20060102T150405Z") + "\r\nEND:VEVENT\r\n")
+	}
+	body.WriteString("END:VCALENDAR\r\n")
+	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body.String())) }))
+	defer feed.Close()
+	anna.send("/e/la-fourmiliere/calendars", url.Values{"url": {feed.URL}}).leads(t, "done=added")
+	fetch()
+	page := s.get("/e/la-fourmiliere").body
+	for name, shown := range map[string]bool{"Soirée n° 1.": true, "Soirée n° 60.": true, "Soirée n° 61.": false, "Soirée n° 300.": false} {
+		if strings.Contains(page, name) != shown {
+			t.Errorf("%s is shown: %v", name, !shown)
+		}
+	}
+	if n := strings.Count(s.get("/e/la-fourmiliere.ics").body, "BEGIN:VEVENT"); n != 300 {
+		t.Errorf("the calendar has %d events", n)
+	}
+}
+
 // TestDatesOneByOne moves, cancels, leaves out and restores dates of an event, and reads them in all places that show them.
 func TestDatesOneByOne(t *testing.T) {
 	s, _ := openCalendars(t)

@@ -320,7 +320,7 @@ func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.
 		if len(targets[rel]) == 0 {
 			continue
 		}
-		entries, err := p.s.Directory.Entries(ctx, targets[rel])
+		entries, err := p.s.Directory.Entries(ctx, p.soonest(rel, targets[rel]))
 		if err != nil {
 			return nil, err
 		}
