@@ -51,6 +51,9 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 		r.Ready, r.Store = false, "unavailable"
 	}
 	for _, f := range s.Directory.Followers() {
+		if f.Elsewhere {
+			continue
+		}
 		report := followerReport{Name: f.Name, At: f.At}
 		if f.Err != nil {
 			report.Error, report.Since = "failing", &f.Since
@@ -129,6 +132,9 @@ func (f followerCollector) Describe(ch chan<- *prometheus.Desc) { ch <- follower
 func (f followerCollector) Collect(ch chan<- prometheus.Metric) {
 	head := f.d.Head()
 	for _, state := range f.d.Followers() {
+		if state.Elsewhere {
+			continue // the node that drives it says
+		}
 		ch <- prometheus.MustNewConstMetric(followerLag, prometheus.GaugeValue, float64(max(0, head-state.At)), state.Name)
 	}
 }

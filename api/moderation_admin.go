@@ -140,6 +140,9 @@ func (s *Server) changeSite(c *fiber.Ctx) error {
 func (s *Server) healthView(ctx context.Context, show presenter) (v frontend.HealthView, err error) {
 	head := s.Directory.Head()
 	for _, f := range s.Directory.Followers() {
+		if f.Elsewhere {
+			continue
+		}
 		line := frontend.HealthLine{Name: f.Name, Lag: int(max(0, head-f.At))}
 		if f.Err != nil {
 			line.Failing, line.Since = true, f.Since.In(show.zone)

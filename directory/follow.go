@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type FollowerState struct {
 	At    Seq       // consumed up to here
 	Err   error     // why it does not get on, nil when it does
 	Since time.Time // of the error
+
+	Elsewhere bool // another node drives it, or nobody yet; what is said of it here is not how it fares
 }
 
 // Later is an error of [Follower.Consume] that says when the same changes shall come again.
@@ -31,6 +34,7 @@ func (l *Later) Unwrap() error { return l.Err }
 type follower struct {
 	Follower
 	shared  bool
+	here    atomic.Bool   // a shared one is driven on this node
 	stopped chan struct{} // closed when it is not driven any more
 	mu      sync.Mutex
 	state   FollowerState
@@ -137,7 +141,7 @@ func (d *Directory) Followers() []FollowerState {
 		f.mu.Lock()
 		states[i] = f.state
 		f.mu.Unlock()
-		states[i].Name = f.Name()
+		states[i].Name, states[i].Elsewhere = f.Name(), f.shared && d.leases != nil && !f.here.Load()
 	}
 	return states
 }
@@ -153,6 +157,8 @@ func (d *Directory) driveShared(ctx context.Context, f *follower) {
 		name = fmt.Sprintf("%s %x", name[:MaxRecordKey-80], sha256.Sum256([]byte(name)))
 	}
 	d.leases.Run(ctx, name, func(ctx context.Context) error {
+		f.here.Store(true)
+		defer f.here.Store(false)
 		d.drive(ctx, f)
 		return nil
 	})
