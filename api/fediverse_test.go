@@ -110,7 +110,7 @@ func TestChooseAHandle(t *testing.T) {
 	if a := anna.send(fediverseTeam, fieldsOf("do", "save", "type", "Person")); a.StatusCode != http.StatusUnprocessableEntity || now().Type != "Organization" {
 		t.Errorf("%d %+v", a.StatusCode, now())
 	}
-	if a := s.get("/e/la-fourmiliere"); !strings.Contains(a.body, `href="/e/la-fourmiliere/follow"`) {
+	if a := s.get("/e/la-fourmiliere"); !strings.Contains(a.body, `href="/e/la-fourmiliere/follow"`) || !strings.Contains(a.body, "<code>@la-fourmiliere@annuaire.example</code>") {
 		t.Error("its page does not say how to follow it")
 	}
 	anna.send(fediverseTeam, fieldsOf("do", "off")).leads(t, "done=off")
