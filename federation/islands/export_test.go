@@ -48,3 +48,17 @@ func (s *Service) Epoch() int64 { return s.self.epoch() }
 
 // SidesOf are the directions of an agreement.
 func (a *Agreement) SidesOf(d Direction) []*Side { return a.sides(d) }
+
+// Limit is how many entries of an island are taken, as far as this process knows.
+func (s *Service) Limit(host string) int { return s.cache.get(host).In.max() }
+
+// ForgetFailure lets an island be asked again at once.
+func (s *Service) ForgetFailure(ctx context.Context, host string) error {
+	return s.changeSync(ctx, host, func(v *SyncState) { v.Wait, v.Cursor = v.Contact, "" })
+}
+
+// PutAgreement writes an agreement.
+func PutAgreement(ctx context.Context, store directory.Store, a Agreement) error {
+	_, err := decide(ctx, store, a.Host, func(v *Agreement) error { *v = a; return nil })
+	return err
+}

@@ -154,15 +154,12 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 	}
 	anew := state.Cursor == ""
 	full = full || anew
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	next := s.askChanges(ctx, host, &state, anew)
 	for range maxPages {
-		if !s.flows.may(host, s.Now()) {
-			return &directory.Later{After: 10 * time.Minute, Err: fmt.Errorf("%s sends more than can be meant", host)}
-		}
-		address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor) + "&seen=" + url.QueryEscape(state.Seen)
-		if anew {
-			address += "&snapshot=1"
-		}
-		p, err := s.fetchPage(ctx, address)
+		got := <-next
+		p, err := got.page, got.err
 		var status *fetch.StatusError
 		if errors.As(err, &status) && status.Code == http.StatusGone && state.Cursor+state.Seen != "" {
 			s.Log.Info("islands: a peer's log is not the one that was known; everything is read anew", "island", host)
@@ -170,18 +167,25 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 			if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Seen = "", "" }); err != nil {
 				return err
 			}
+			next = s.askChanges(ctx, host, &state, anew)
 			continue
 		}
 		if err != nil {
-			return err
-		}
-		if err := s.takePage(ctx, host, p); err != nil {
 			return err
 		}
 		if _, _, ok := split(p.Cursor); !ok || p.More && p.Cursor == state.Cursor {
 			return fmt.Errorf("%s does not say where to go on: %w", host, errForm)
 		}
 		state.Cursor = p.Cursor
+		if !s.flows.may(host, s.Now()) {
+			return &directory.Later{After: 10 * time.Minute, Err: fmt.Errorf("%s sends more than can be meant", host)}
+		}
+		if p.More {
+			next = s.askChanges(ctx, host, &state, anew) // it makes the next page while we write this one
+		}
+		if err := s.takePage(ctx, host, p); err != nil {
+			return err
+		}
 		if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Contact = p.Cursor, s.Now().UTC(); v.saw(p.Cursor) }); err != nil {
 			return err
 		}
@@ -193,6 +197,25 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 		}
 	}
 	return fmt.Errorf("%s never comes to an end: %w", host, errForm)
+}
+
+type fetched struct {
+	page *page
+	err  error
+}
+
+// askChanges asks a peer for the page after a cursor, without waiting for it.
+func (s *Service) askChanges(ctx context.Context, host string, state *SyncState, anew bool) <-chan fetched {
+	address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor) + "&seen=" + url.QueryEscape(state.Seen)
+	if anew {
+		address += "&snapshot=1"
+	}
+	answer := make(chan fetched, 1)
+	go func() {
+		p, err := s.fetchPage(ctx, address)
+		answer <- fetched{p, err}
+	}()
+	return answer
 }
 
 // fetchPage reads a page of a peer.

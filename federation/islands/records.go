@@ -76,17 +76,23 @@ func change[T any](ctx context.Context, store directory.Records, kind, key strin
 
 // each calls fn with every record of a kind.
 func each[T any](ctx context.Context, store directory.Records, kind string, fn func(key string, rev int64, v T) error) error {
+	return eachRecord(ctx, store, kind, func(r directory.Record) error {
+		var v T
+		if err := json.Unmarshal(r.Value, &v); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kind, r.Key, directory.ErrCorrupt, err)
+		}
+		return fn(r.Key, r.Rev, v)
+	})
+}
+
+func eachRecord(ctx context.Context, store directory.Records, kind string, fn func(directory.Record) error) error {
 	for after := ""; ; {
 		records, err := store.Records(ctx, kind, after, 500)
 		if err != nil || len(records) == 0 {
 			return err
 		}
 		for _, r := range records {
-			var v T
-			if err := json.Unmarshal(r.Value, &v); err != nil {
-				return fmt.Errorf("record %s %s: %w: %w", kind, r.Key, directory.ErrCorrupt, err)
-			}
-			if err := fn(r.Key, r.Rev, v); err != nil {
+			if err := fn(r); err != nil {
 				return err
 			}
 		}
@@ -166,12 +172,16 @@ type agreements struct {
 
 func (c *agreements) refresh(ctx context.Context, store directory.Store) error {
 	all := map[string]*Agreement{}
-	err := each(ctx, store, kindIsland, func(key string, rev int64, a Agreement) error {
-		a.Host, a.rev = key, rev
-		if before := c.get(key); before != nil && before.rev == rev {
+	err := eachRecord(ctx, store, kindIsland, func(r directory.Record) error {
+		key, a := r.Key, Agreement{}
+		if before := c.get(key); before != nil && before.rev == r.Rev {
 			all[key] = before
 			return nil
 		}
+		if err := json.Unmarshal(r.Value, &a); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kindIsland, key, directory.ErrCorrupt, err)
+		}
+		a.Host, a.rev = key, r.Rev
 		a.In.prepare()
 		a.Out.prepare()
 		all[key] = &a

@@ -27,6 +27,7 @@ const (
 	tombstonesKept = 180 * 24 * time.Hour // whoever was away for longer begins anew
 	pageBytes      = 600 << 10            // of a page, before it is compressed
 	pageItems      = 400
+	pageStep       = 100    // changes that are looked at together
 	pageChanges    = 20_000 // of the log, at most, for one page
 	ledgerFresh    = 30 * time.Second
 	ledgerKept     = 10 * time.Minute
@@ -214,7 +215,7 @@ func (s *Service) changes(w http.ResponseWriter, r *http.Request) {
 func (d *sender) fill(ctx context.Context, p *page, since directory.Seq, anew bool) error {
 	at, mark, size, began := since, "", 0, time.Now()
 	for looked := 0; ; {
-		changes, err := d.s.Directory.Changes(ctx, at, 500)
+		changes, err := d.s.Directory.Changes(ctx, at, pageStep)
 		if err != nil {
 			return err
 		}

@@ -3,14 +3,11 @@ package signature
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/big"
 	"strings"
 	"time"
-
-	"github.com/gowebpki/jcs"
 )
 
 // Prove adds a proof after FEP-8b32 (cryptosuite eddsa-jcs-2022) to a document: a signature that goes on holding when
@@ -86,11 +83,8 @@ func CheckProof(doc map[string]any, key ed25519.PublicKey, now time.Time) error 
 func proofHash(doc, options map[string]any) ([]byte, error) {
 	var hash []byte
 	for _, part := range []map[string]any{options, doc} {
-		b, err := json.Marshal(part)
+		b, err := canonical(part)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrForm, err)
-		}
-		if b, err = jcs.Transform(b); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrForm, err)
 		}
 		sum := sha256.Sum256(b)
