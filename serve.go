@@ -161,6 +161,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		}
 	}
 	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
+	accounts.Under, accounts.Zones = words.Under, zoner{places}.Zones
 	keys := signed.New(store)
 	asking := openFreshness(d, accounts, keys, waiting, site.get, log)
 	digests := openDigest(d, index, words, places, accounts, keys, site.get, log)

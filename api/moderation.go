@@ -21,7 +21,7 @@ const (
 	queuePage   = 20   // what one page of the queue shows
 	historyRead = 200  // changes read to tell what a waiting entry has gone through
 	maxReason   = 2000 // characters of a reason
-	queueReads  = 500  // entries that one look at the queue reads; the others come up when these are decided
+	queueReads  = 500  // histories that one look at the queue reads; it knows those of other looks
 )
 
 // moderationRoutes are the pages of those who keep the directory good.
@@ -33,6 +33,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Post("/moderate/proposals/:id", door, s.decideProposal)
 	s.versionsRoutes()
 	s.mergeRoutes()
+	s.app.Post("/moderate/imported/:id", door, s.decideImported)
 	s.reportRoutes()
 	s.claimRoutes()
 	s.adminRoutes()
@@ -49,7 +50,7 @@ type attempt struct {
 func (s *Server) queuePage(c *fiber.Ctx) error { return s.showQueue(c, attempt{}) }
 
 // queueShows are the parts of the queue.
-var queueShows = []string{"all", "new", "changed", "correction", "report", "claim"}
+var queueShows = []string{"all", "new", "changed", "correction", "report", "imported", "claim"}
 
 // moderationPage is a page with forms that nobody keeps.
 func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
@@ -68,6 +69,9 @@ func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *fro
 func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	p, l := s.moderationPage(c, "queue.title")
 	show := c.Query("show", "all")
+	if strings.HasPrefix(tried.id, "i-") {
+		show = "imported"
+	}
 	if !slices.Contains(queueShows, show) {
 		return invalidParam("show", directory.CodeUnknown, show)
 	}
@@ -76,6 +80,12 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 		return err
 	}
 	v := frontend.QueueView{Wrong: tried.wrong}
+	counts["imported"] = s.Waiting.Imported()
+	if show == "imported" {
+		if v.Items, v.Next, err = s.importedItems(c, p.Lang); err != nil {
+			return err
+		}
+	}
 	for _, name := range queueShows {
 		v.Tabs = append(v.Tabs, frontend.QueueTab{Show: name, URL: frontend.ModerateURL(name), Count: counts[name], On: name == show})
 	}
@@ -85,8 +95,16 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	}
 	from = min(from, len(items))
 	to := min(from+queuePage, len(items))
-	v.Items = items[from:to]
-	if to < len(items) {
+	names := map[string]string{}
+	for _, q := range items[from:to] {
+		if q.entry != nil {
+			if q.item, err = s.waitingItem(c.UserContext(), account.From(c), s.presenter(p.Lang), q.entry, names); err != nil {
+				return err
+			}
+		}
+		v.Items = append(v.Items, q.item)
+	}
+	if show != "imported" && to < len(items) {
 		v.Next = "/moderate?" + url.Values{"show": {show}, "from": {strconv.Itoa(to)}}.Encode()
 	}
 	for i := range v.Items {
@@ -94,7 +112,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done)) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}
@@ -102,59 +120,75 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	return s.render(c, frontend.Queue(p, v))
 }
 
+// queued is one thing of the queue; an entry that waits is told of only when a page shows it.
+type queued struct {
+	item   frontend.QueueItem
+	entry  *directory.Entry
+	asking int
+}
+
 // queue gathers what the actor may decide about, and counts it by part.
-func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]frontend.QueueItem, map[string]int, error) {
+func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]int, error) {
 	ctx, actor, counts := c.UserContext(), account.From(c), map[string]int{}
-	var items []frontend.QueueItem
-	names := map[string]string{}
-	ids := s.Waiting.Pending()
-	ids = ids[:min(len(ids), queueReads)]
-	for len(ids) > 0 {
-		n := min(len(ids), 500)
-		entries, err := s.Directory.Entries(ctx, ids[:n])
+	var items []queued
+	add := func(typ string, q queued) {
+		counts["all"]++
+		counts[typ]++
+		if show == "all" || show == typ {
+			items = append(items, q)
+		}
+	}
+	left := queueReads
+	for part := range slices.Chunk(s.Waiting.Pending(), 500) {
+		entries, err := s.Directory.Entries(ctx, part)
 		if err != nil {
 			return nil, nil, err
 		}
-		ids = ids[n:]
 		for i := range entries {
 			e := &entries[i]
 			if e.Status != directory.Pending || account.May(actor, account.ModerateDecide, e) != nil {
 				continue
 			}
-			item, err := s.waitingItem(ctx, actor, s.presenter(lang), e, names)
-			if err != nil {
-				return nil, nil, err
+			key := string(e.ID) + "@" + strconv.FormatInt(int64(e.Version), 10)
+			kind, known := s.waitingKinds.get(key)
+			if !known && left > 0 {
+				left--
+				changes, err := s.Directory.History(ctx, e.ID, 0, historyRead)
+				if err != nil {
+					return nil, nil, err
+				}
+				st := storyOf(changes)
+				if kind.typ = "new"; st.base != nil {
+					kind.typ = "changed"
+				}
+				if st.asked != nil && !st.answered {
+					kind.asking = 1
+				}
+				s.waitingKinds.put(key, kind)
+			} else if !known {
+				kind = waitingKind{typ: "new", asking: 0} // until another look has read its history
 			}
-			counts["all"]++
-			counts[item.Type]++
-			if show == "all" || show == item.Type {
-				items = append(items, item)
-			}
+			add(kind.typ, queued{entry: e, asking: kind.asking})
 		}
 	}
+	names := map[string]string{}
 	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems, s.claimItems} {
 		list, err := more(ctx, actor, s.presenter(lang), names)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, item := range list {
-			counts["all"]++
-			counts[item.Type]++
-			if show == "all" || show == item.Type {
-				items = append(items, item)
-			}
+			add(item.Type, queued{item: item})
 		}
 	}
-	slices.SortStableFunc(items, func(a, b frontend.QueueItem) int { return asking(a) - asking(b) })
+	slices.SortStableFunc(items, func(a, b queued) int { return a.asking - b.asking })
 	return items, counts, nil
 }
 
-// asking puts what waits for an answer behind what waits for a decision.
-func asking(i frontend.QueueItem) int {
-	if i.Asked != nil && !i.Asked.Answered {
-		return 1
-	}
-	return 0
+// waitingKind is what the history of an entry that waits says of it.
+type waitingKind struct {
+	typ    string // new or changed
+	asking int    // 1: it waits for an answer, and stands behind what waits for a decision
 }
 
 // waitingItem tells of an entry that waits.

@@ -16,6 +16,8 @@ type Waiting struct {
 	pending map[directory.ID]directory.Seq // with the version that waits
 	placed  map[directory.ID]vital         // of public entries of ours
 	hidden  map[directory.ID]bool          // of ours
+
+	imported map[directory.ID]bool // public, from a source, and nobody keeps it or has looked at it
 }
 
 // vital is what is counted of a public entry.
@@ -31,12 +33,16 @@ func (w *Waiting) Apply(entries []directory.Entry) {
 	defer w.mu.Unlock()
 	if w.pending == nil {
 		w.pending, w.placed, w.hidden = map[directory.ID]directory.Seq{}, map[directory.ID]vital{}, map[directory.ID]bool{}
+		w.imported = map[directory.ID]bool{}
 	}
 	for i := range entries {
 		e := &entries[i]
 		delete(w.pending, e.ID)
 		delete(w.placed, e.ID)
 		delete(w.hidden, e.ID)
+		if delete(w.imported, e.ID); unclaimedImport(e) {
+			w.imported[e.ID] = true
+		}
 		switch {
 		case e.Origin != "":
 		case e.Status == directory.Pending:

@@ -79,6 +79,8 @@ type Server struct {
 	packed   *lru[string, []byte] // built files as brotli, by name
 	terms    termsCache
 
+	waitingKinds *lru[string, waitingKind] // by entry and version
+
 	importWake chan struct{}                 // an import was asked for
 	inZone     atomic.Pointer[time.Location] // the site's time zone, last read
 
@@ -104,7 +106,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100), asks: newAskLimit()}
-	s.importWake = make(chan struct{}, 1)
+	s.importWake, s.waitingKinds = make(chan struct{}, 1), newLRU[string, waitingKind](20_000)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
 		DisableStartupMessage: true,

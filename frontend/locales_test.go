@@ -54,7 +54,7 @@ var families = map[string][]string{
 	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "askAfter", "fadeAfter"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
-	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "claim"}, "queue_type": {"new", "changed", "correction", "report", "claim"}, "decision": {"approve", "ask", "refuse", "accept", "remove", "dismiss"},
+	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "imported", "claim"}, "queue_type": {"new", "changed", "correction", "report", "imported", "claim"}, "decision": {"approve", "confirm", "ask", "refuse", "accept", "remove", "dismiss"},
 	"merge":     nil,                                                                                                                             // some are said by the server
 	"calendars": nil, "calendar_do": CalendarActions, "calendar_done": {"added", "refresh", "pause", "resume", "accept", "remove", "remove_all"}, // some are said by the server
 	"calendar_wrong":   {"required", "too_long", "invalid", "scheme", "not_here", "subscribed"},

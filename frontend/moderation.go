@@ -80,7 +80,7 @@ func decisionClass(choice string) string {
 }
 
 // decisionKeys are the keys that stand for a decision.
-var decisionKeys = map[string]string{"approve": "a", "accept": "a", "refuse": "r", "ask": "q", "dismiss": "r"}
+var decisionKeys = map[string]string{"approve": "a", "accept": "a", "confirm": "a", "refuse": "r", "ask": "q", "dismiss": "r"}
 
 // ModerateURL is the page of the queue, or a part of it.
 func ModerateURL(show string) string {

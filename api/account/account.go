@@ -96,6 +96,10 @@ type Options struct {
 	Forget func(ctx context.Context, a *Account) error
 	// Teams says whether an account is one of an entry's own owners or editors; nil: nobody keeps an entry for another.
 	Teams func(account string, entry directory.ID) (owns, edits bool)
+	// Under lists every id that an entry in a category, or in one below it, may have; nil: the id itself. Zones lists the
+	// territories that an entry lies in; nil: what its address says. Both tell what belongs to a [Ward].
+	Under func(category string) []string
+	Zones func(e *directory.Entry) []string
 	// Owned is what else belongs to an account, for the export of one's data.
 	Owned func(ctx context.Context, a *Account) (any, error)
 

@@ -16,6 +16,9 @@ type Actor struct {
 
 	keeps func(team directory.ID) (owns, edits bool) // whether the actor is of an entry's own team
 
+	under func(category string) []string    // see Options.Under
+	zones func(e *directory.Entry) []string // see Options.Zones
+
 	session string // hash of the session's cookie
 	fresh   bool   // signed in a few minutes ago
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"archipel/directory"
 )
@@ -214,7 +215,7 @@ func (a *Actor) standing(e *directory.Entry) who {
 	if a.Trusted && is&(owner|editor) != 0 {
 		is |= trusted
 	}
-	if slices.ContainsFunc(a.Wards, func(w Ward) bool { return w.covers(e) }) {
+	if slices.ContainsFunc(a.Wards, func(w Ward) bool { return w.covers(e, a) }) {
 		is |= warden
 	}
 	return is
@@ -226,15 +227,21 @@ type Ward struct {
 	Zone     string `json:"zone,omitempty"`     // territory code; of municipalities the beginning ("42")
 }
 
-func (w Ward) covers(e *directory.Entry) bool {
+func (w Ward) covers(e *directory.Entry, a *Actor) bool {
 	if w == (Ward{}) {
 		return false
 	}
 	if e == nil {
 		return true
 	}
-	if w.Category != "" && !slices.Contains(e.Categories, w.Category) {
-		return false
+	if w.Category != "" {
+		ids := []string{w.Category}
+		if a.under != nil {
+			ids = append(ids, a.under(w.Category)...)
+		}
+		if !slices.ContainsFunc(e.Categories, func(id string) bool { return slices.Contains(ids, id) }) {
+			return false
+		}
 	}
 	if w.Zone == "" {
 		return true
@@ -242,5 +249,11 @@ func (w Ward) covers(e *directory.Entry) bool {
 	if e.Address != nil && len(e.Address.Code) >= len(w.Zone) && e.Address.Code[:len(w.Zone)] == w.Zone {
 		return true
 	}
-	return e.Area != nil && slices.Contains(e.Area.Zones, w.Zone)
+	if e.Area != nil && slices.Contains(e.Area.Zones, w.Zone) {
+		return true
+	}
+	return a.zones != nil && slices.ContainsFunc(a.zones(e), func(code string) bool {
+		_, local, _ := strings.Cut(code, "-") // "FR-42" is also written 42
+		return code == w.Zone || local == w.Zone
+	})
 }

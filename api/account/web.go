@@ -149,6 +149,7 @@ func (s *Service) inTeams(a *Actor) *Actor {
 		id := a.ID
 		a.keeps = func(team directory.ID) (owns, edits bool) { return s.Teams(id, team) }
 	}
+	a.under, a.zones = s.Under, s.Zones
 	return a
 }
 
