@@ -465,7 +465,7 @@ func (s *Service) Remove(ctx context.Context, key string, withEvents bool) error
 
 // purge takes the events of a removed calendar away. It is done when nobody can be in the middle of a fetch any more.
 func (s *Service) purge(ctx context.Context, c *Calendar) error {
-	current, err := s.entries(ctx, c.Name)
+	current, err := s.entries(ctx, c)
 	if err != nil {
 		return err
 	}

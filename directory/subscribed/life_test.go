@@ -195,6 +195,26 @@ func TestPeopleDecide(t *testing.T) {
 	}
 }
 
+// TestForeignEntries: an entry of somebody else's that bears the name of a calendar's source is neither changed nor removed.
+func TestForeignEntries(t *testing.T) {
+	w := newWorld(t)
+	w.feed.set(cal(ev("a", "A", "20270420T180000"), ev("b", "B", "20270421T180000")), 200)
+	c := w.subscribe()
+	for _, uid := range []string{"b", "x"} {
+		foreign := directory.Entry{Kind: directory.Event, Name: "Fremd " + uid, Source: &directory.Source{Name: c.Name, ExternalID: uid},
+			Private: &directory.Private{Owners: []string{"eve"}}, Event: &directory.Schedule{Start: w.clock.now().AddDate(0, 1, 0)}}
+		if _, err := w.d.Put(t.Context(), "account:eve", foreign); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c = w.due(); w.names() != "A|Fremd b|Fremd x" || len(c.Refused) != 1 || c.Refused[0].Name != "B" {
+		t.Errorf("got %s, %+v", w.names(), c.Refused)
+	}
+	if err := w.s.Remove(t.Context(), c.Key, true); err != nil || w.names() != "Fremd b|Fremd x" {
+		t.Errorf("removed with the calendar: %v, %s", err, w.names())
+	}
+}
+
 // TestSeveralNodes: of several nodes one fetches, and no event is made twice.
 func TestSeveralNodes(t *testing.T) {
 	w := newWorld(t)

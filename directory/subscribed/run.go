@@ -244,11 +244,23 @@ func clamp(d time.Duration) time.Duration { return min(max(d, oftenest), seldome
 // jittered keeps calendars of one server, and nodes that begin together, from asking at the same moment.
 func jittered(d time.Duration) time.Duration { return d + rand.N(d/5+1) }
 
-// entries are the events of a source that are not removed.
-func (s *Service) entries(ctx context.Context, source string) ([]directory.Entry, error) {
-	list, err := s.Directory.Entries(ctx, s.Index.Of(source))
+// entries are the events of a calendar that are not removed. Whoever writes the name of its source on an entry of another's
+// does not make it one.
+func (s *Service) entries(ctx context.Context, c *Calendar) ([]directory.Entry, error) {
+	list, err := s.Directory.Entries(ctx, s.Index.Of(c.Name))
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(e directory.Entry) bool { return e.Status == directory.Removed }), nil
+	owner := c.Of
+	if org, err := s.organisation(ctx, c.Of); err == nil {
+		owner = org.ID // it may live on in another one
+	}
+	return slices.DeleteFunc(list, func(e directory.Entry) bool {
+		return e.Status == directory.Removed || !belongs(&e, c.Of) && !belongs(&e, owner)
+	}), nil
+}
+
+// belongs reports whether an event was made for an organisation: nobody but its team can say so.
+func belongs(e *directory.Entry, org directory.ID) bool {
+	return e.Private != nil && e.Private.Team == org || slices.Contains(e.Relations, directory.Relation{Rel: "organisedBy", Target: org})
 }

@@ -28,7 +28,7 @@ type outcome struct {
 // sync makes the directory say what the calendar says. It may be cut short at any moment and begun again.
 func (s *Service) sync(ctx context.Context, c *Calendar, org *directory.Entry, cal *ical.Calendar) (outcome, error) {
 	out := outcome{whole: true}
-	current, err := s.entries(ctx, c.Name)
+	current, err := s.entries(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -46,6 +46,12 @@ func (s *Service) sync(ctx context.Context, c *Calendar, org *directory.Entry, c
 		if !have {
 			if was, have, err = s.former(ctx, c, event.UID); err != nil {
 				return out, err
+			}
+			if have && !belongs(&was, c.Of) && !belongs(&was, org.ID) {
+				if len(out.refused) < maxRefused {
+					out.refused = append(out.refused, Refused{Name: event.Entry.Name, Field: "source", Code: directory.CodeTaken})
+				}
+				continue // somebody else's, which only bears the name
 			}
 			if have && was.Status == directory.Removed && !s.ours(ctx, &was) {
 				continue // somebody took it away on purpose
