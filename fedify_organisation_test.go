@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,33 @@ func followsOrganisation(t *testing.T, f *fedify) {
 	})
 	if err := p.stop(); err != nil {
 		t.Errorf("it stopped with %v; it said %s", err, p.stderr)
+	}
+}
+
+// TestRotateKeysCommand makes new keys beside a server, and says whose.
+func TestRotateKeysCommand(t *testing.T) {
+	dir := t.TempDir()
+	say := func(args ...string) (string, error) {
+		var out, said bytes.Buffer
+		err := run(t.Context(), append([]string{"federation", "-data", dir, "rotate-keys"}, args...), func(string) string { return "" }, &out, &said)
+		return out.String(), err
+	}
+	if out, err := say(); err != nil || out != "relay has new keys\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	if out, err := say("nobody"); err == nil || !strings.Contains(err.Error(), "nobody") {
+		t.Errorf("%q %v", out, err)
+	}
+	d := openBeside(t, dir)
+	org := organisation(t, d, "la-fourmiliere")
+	if err := federation.RotateKeys(t.Context(), d.Store(), org.ID); err != nil { // it has none yet: they are made, and replaced
+		t.Fatal(err)
+	}
+	if out, err := say("@la-fourmiliere@annuaire.example"); err != nil || out != "la-fourmiliere has new keys\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	if out, err := say("all"); err != nil || out != "la-fourmiliere has new keys\nrelay has new keys\n" {
+		t.Errorf("%q %v", out, err)
 	}
 }
 
