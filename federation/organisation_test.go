@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -545,11 +546,14 @@ func TestNewKeys(t *testing.T) {
 				return p.Await("Create", n)[n-1]
 			}
 			publish("Avant", 1)
+			var mu sync.Mutex
 			var signers []string // as the peer sees them; it keeps the key that it knew until it hears of another
 			known := oldKey
 			var refused atomic.Int32
 			p.Lock()
 			p.Verify = func(keyID string) (string, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				signers = append(signers, keyID)
 				if keyID != known["id"] {
 					refused.Add(1)
@@ -558,6 +562,8 @@ func TestNewKeys(t *testing.T) {
 				return known["publicKeyPem"].(string), nil
 			}
 			p.Heard = func(doc map[string]any) {
+				mu.Lock()
+				defer mu.Unlock()
 				if o, ok := doc["object"].(map[string]any); ok && doc["type"] == "Update" && o["id"] == actor {
 					known = o["publicKey"].(map[string]any)
 				}
@@ -629,7 +635,7 @@ func TestSignedFetch(t *testing.T) {
 func TestSubscribe(t *testing.T) {
 	in := open(t, nil)
 	p := fedtest.NewPeer(t)
-	template := p.URL() + "/authorize?uri={uri}"
+	template := p.URL() + "/authorize?uri={uri}" // changed between questions only
 	p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path != "/.well-known/webfinger" {
 			return false

@@ -230,6 +230,9 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Undo":
 		return s.undo(ctx, a)
 	case "Block":
+		if _, follows := s.followers.get(s.followerKey(a.Actor, a.Object().ID)); !follows {
+			return nil
+		}
 		return s.dropFollower(ctx, a.Actor, a.Object().ID)
 	case "Create":
 		return s.reply(ctx, a)
