@@ -131,7 +131,7 @@ func (s *Server) showCalendars(c *fiber.Ctx, e *directory.Entry, v frontend.Cale
 		_, id, _ := strings.Cut(one.Key, "/")
 		item := frontend.CalendarView{
 			ID: id, Title: one.Title, URL: one.URL, Plain: one.Plain(), Paused: one.State == subscribed.Paused, Events: one.Events,
-			Next: one.Next.In(zone), Asked: one.Claim != "" || !one.Next.After(s.Now()), Failures: one.Failures,
+			Next: one.Next.In(zone), Asked: one.Claim != "" || !one.Next.After(s.Now()),
 		}
 		if item.Title == "" {
 			item.Title = one.Host()

@@ -41,7 +41,6 @@ type CalendarView struct {
 	HeldMissing, HeldOf int       // events that are gone, of all that are to come; nothing was taken away yet
 	Warnings            []CalendarWarning
 	Refused             []CalendarRefused
-	Failures            int
 }
 
 // CalendarWarning is something that the calendar says and that was not taken over as it stands.

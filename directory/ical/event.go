@@ -38,7 +38,7 @@ func (s *source) newer(than *source) bool {
 }
 
 // source takes an event's UID and beginning, or nil when it is none for the public.
-func (r *reader) source(c *component, z *zones) *source {
+func (r *reader) source(c *component) *source {
 	s := &source{component: c}
 	switch strings.ToUpper(strings.TrimSpace(s.text("CLASS"))) {
 	case "PRIVATE", "CONFIDENTIAL":

@@ -155,7 +155,7 @@ func (r *reader) calendar(out *Calendar, c *component, o Options, seen map[strin
 			continue
 		}
 		*room--
-		if s := r.source(e, z); s != nil {
+		if s := r.source(e); s != nil {
 			list = append(list, s)
 		}
 	}

@@ -1,11 +1,9 @@
 package ical
 
 import (
-	"fmt"
 	"html"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -176,12 +174,4 @@ func address(place string) *directory.Address {
 		a.Country = "FR"
 	}
 	return a
-}
-
-// Key is a short word for a list of warnings, for logs.
-func (w Warning) String() string { return fmt.Sprintf("%s (%d): %s", w.Code, w.Count, w.Value) }
-
-// HasWarning reports whether a warning of a code is among those of c.
-func (c *Calendar) HasWarning(code string) bool {
-	return slices.ContainsFunc(c.Warnings, func(w Warning) bool { return w.Code == code })
 }
