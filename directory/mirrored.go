@@ -34,3 +34,11 @@ func (m *Mirrored) clone() *Mirrored {
 	c.Via = slices.Clone(m.Via)
 	return &c
 }
+
+// Version is the Seq of an entry's last change, as far as the views know.
+func (d *Directory) Version(id ID) (Seq, bool) {
+	d.know.RLock()
+	defer d.know.RUnlock()
+	r, ok := d.reg.find(id)
+	return r.version, ok
+}

@@ -263,7 +263,7 @@ func (s *Service) takePage(ctx context.Context, host string, p *page) error {
 			gone = append(gone, n)
 		}
 	}
-	all, refused, err := s.readAll(ctx, states)
+	all, refused, err := s.readAll(ctx, states, host)
 	if err != nil {
 		return err
 	}

@@ -255,30 +255,14 @@ func (d *sender) fill(ctx context.Context, p *page, since directory.Seq, anew bo
 
 // items are what is to be said of each of the changes; nil where there is nothing, or a later change says it.
 func (d *sender) items(ctx context.Context, changes []directory.Change, since directory.Seq, anew bool) ([]json.RawMessage, error) {
-	ids := make([]directory.ID, 0, len(changes))
-	seen := make(map[directory.ID]bool, len(changes))
-	for i := range changes {
-		if id := changes[i].Entry.ID; !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
-		}
-	}
-	entries, err := d.s.Directory.Entries(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	current := make(map[directory.ID]*directory.Entry, len(entries))
-	for i := range entries {
-		current[entries[i].ID] = &entries[i]
-	}
 	items, errs := make([]json.RawMessage, len(changes)), make([]error, len(changes))
 	var wg sync.WaitGroup
 	const workers = 2
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(changes); i += workers {
-				e := current[changes[i].Entry.ID]
-				if e == nil || e.Version != changes[i].Seq {
+				e := &changes[i].Entry
+				if stands, known := d.s.Directory.Version(e.ID); known && stands > changes[i].Seq {
 					continue // a later change says it
 				}
 				if d.shows(e) {
