@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/frontend"
 	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,6 +23,9 @@ type Health interface {
 	Name() string
 	Ping(ctx context.Context) error
 }
+
+// HealthNotes are lines that a part of the program adds to the page of the directory's health, in the reader's language.
+type HealthNotes func(ctx context.Context, l *frontend.Localizer) ([]frontend.HealthNote, error)
 
 // healthz says that the process is alive.
 func (s *Server) healthz(c *fiber.Ctx) error { return c.SendString("ok\n") }

@@ -10,6 +10,7 @@ import (
 
 	"archipel/directory"
 	"archipel/directory/transfer"
+	"archipel/frontend"
 )
 
 func (s *Server) wakeImports() {
@@ -113,4 +114,18 @@ func (s *Server) doImport(ctx context.Context, r *importRun, progress func(rows 
 		}
 	}
 	return report, err
+}
+
+// importHealth tells of the imports that failed or have not ended, and of those that nobody has looked at.
+func (s *Server) importHealth(ctx context.Context, l *frontend.Localizer) (notes []frontend.HealthNote, err error) {
+	runs, err := s.runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if r.State == "failed" || r.State == "waiting" || r.State == "running" {
+			notes = append(notes, frontend.HealthNote{Text: l.Text("imports.health", "Name", r.Batch, "State", l.Code("import_state", r.State)), URL: frontend.ImportURL(r.ID), Bad: r.State == "failed"})
+		}
+	}
+	return append(notes, frontend.HealthNote{Text: l.Text("imports.health_unclaimed", "Count", l.Number(s.Waiting.Imported())), URL: frontend.ModerateURL("imported")}), nil
 }

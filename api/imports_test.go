@@ -118,6 +118,9 @@ func TestImportByPage(t *testing.T) {
 		t.Error("the list does not say who brought what")
 	}
 
+	if body := boss.get("/admin").body; !strings.Contains(body, `href="/moderate?show=imported"`) {
+		t.Error("the page of health does not name the imports that nobody keeps")
+	}
 	// The terms of the source reach every entry of it, in the export too.
 	sources := "/admin/sources"
 	m := revisionInForm.FindStringSubmatch(boss.get(sources).body)

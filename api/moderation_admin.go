@@ -167,6 +167,14 @@ func (s *Server) healthView(ctx context.Context, show presenter) (v frontend.Hea
 	if err := s.calendarHealth(ctx, show, &v); err != nil {
 		return v, err
 	}
+	l := frontend.T(show.lang)
+	for _, notes := range append([]HealthNotes{s.importHealth}, s.HealthNotes...) {
+		list, err := notes(ctx, l)
+		if err != nil {
+			return v, err
+		}
+		v.Notes = append(v.Notes, list...)
+	}
 	v.Entries, v.Pending = s.Index.Len(), len(s.Waiting.Pending())
 	v.Nowhere, v.Stale = s.Waiting.Health(show.fades)
 	return v, nil

@@ -54,6 +54,8 @@ type Options struct {
 	Owners     *Owners           // a view of the directory: lists one's own entries
 	Media      *media.Store      // keeps pictures
 
+	HealthNotes []HealthNotes // further lines on the page of the directory's health
+
 	TaxonomySaved func() // called when the categories were edited here; nil: nobody needs to know
 
 	Site      func() Site

@@ -65,7 +65,7 @@ type QueueSame struct {
 }
 
 // fresh reports whether there is nothing to compare with.
-func (i QueueItem) fresh() bool { return i.Type == "new" }
+func (i QueueItem) fresh() bool { return i.Type == "new" || i.Type == "imported" }
 
 func queueField(id, name string) string { return fmt.Sprintf("%s-%s", id, name) }
 

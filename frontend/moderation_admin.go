@@ -27,6 +27,13 @@ type HealthView struct {
 	Calendars                        int // that organisations have elsewhere
 	CalendarsFailing                 []CalendarHealth
 	Entries, Pending, Nowhere, Stale int
+	Notes                            []HealthNote // what the rooms of the house say of themselves
+}
+
+// HealthNote is a line on the page of the directory's health.
+type HealthNote struct {
+	Text, URL string // URL may be empty
+	Bad       bool   // somebody should do something
 }
 
 // HealthLine is one part of the program.
