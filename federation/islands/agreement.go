@@ -59,6 +59,7 @@ type Side struct {
 	Agreed   Scope     `json:"agreed,omitzero"`    // what the other one gives; both must hold
 	Policy   Policy    `json:"policy,omitempty"`   // of In
 	PassOn   bool      `json:"passOn,omitempty"`   // the follower may show it to others in its turn
+	Standing bool      `json:"standing,omitempty"` // agreed to, and neither paused nor ended since: also while something else is asked for
 	ByUs     bool      `json:"byUs,omitempty"`     // it was this side that refused, paused or ended
 	Since    time.Time `json:"since,omitzero"`     // of the state
 	Note     string    `json:"note,omitempty"`     // said with it, in plain text
@@ -258,7 +259,7 @@ func Resume(ctx context.Context, store directory.Store, host string, d Direction
 				s.Follow = "follows/" + uuid.NewString()
 				s.set(Asked, true, "Follow")
 			} else {
-				s.set(Narrowed, true, "Accept")
+				s.set(s.given(), true, "Accept")
 			}
 		}
 		if !any {
@@ -279,9 +280,35 @@ func SetPolicy(ctx context.Context, store directory.Store, host string, p Policy
 	})
 }
 
+// given is the state of a side that is given what Agreed says.
+func (s *Side) given() State {
+	g := &s.Agreed
+	if len(g.Zones)+len(g.Kinds)+len(g.Categories)+len(g.Languages) > 0 || g.Area != nil || !g.Others {
+		return Narrowed
+	}
+	return Accepted
+}
+
+// SetLimit says how many entries of an island are taken at most; 0 for [DefaultMaxItems].
+func SetLimit(ctx context.Context, store directory.Store, host string, most int) (Agreement, error) {
+	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.In.State == "" || most < 0 {
+			return ErrNoAgreement
+		}
+		a.In.MaxItems = most
+		return nil
+	})
+}
+
 // set moves a side to a state and notes what the other directory is to be told.
 func (s *Side) set(to State, byUs bool, tell string) {
 	s.State, s.ByUs, s.Since = to, byUs, time.Now().UTC()
+	switch to {
+	case Accepted, Narrowed:
+		s.Standing = true
+	case Refused, Paused, Ended:
+		s.Standing = false
+	}
 	s.Tell, s.TellID, s.TellNext, s.Error = tell, uuid.NewString(), time.Time{}, ""
 	if byUs && tell != "Reject" {
 		s.Note = ""

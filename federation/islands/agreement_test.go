@@ -205,6 +205,39 @@ func TestPauseEndAndPurge(t *testing.T) {
 	}
 }
 
+// TestAskingAgain for something else takes nothing away before there is an answer.
+func TestAskingAgain(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	ctx := t.Context()
+	b.put(farm("Ferme"))
+	group := farm("Groupe")
+	group.Kind = directory.Organisation
+	b.put(group)
+	a.follow(b, islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Show)
+	a.shown(b, "Ferme")
+	if _, err := islands.Ask(ctx, a.store, b.base, islands.Scope{}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "b is asked again", func() bool { return b.with(a).Out.State == islands.Asked })
+	eventually(t, "a has noticed", func() bool { return a.with(b).In.Tell == "" })
+	if a.names(b.host) != "[Ferme]" {
+		t.Errorf("meanwhile a shows %s", a.names(b.host))
+	}
+	if _, err := islands.Accept(ctx, b.store, a.host, nil, true); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(b, "Ferme", "Groupe")
+	if _, err := islands.Pause(ctx, b.store, a.host, islands.Both); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(b)
+	if _, err := islands.Resume(ctx, b.store, a.host, islands.Both); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(b, "Ferme", "Groupe")
+	eventually(t, "as before", func() bool { return a.with(b).In.State == islands.Accepted })
+}
+
 // TestBlocking a domain takes everything of it out of view, whatever was agreed, until it is unblocked.
 func TestBlocking(t *testing.T) {
 	a, b := newIsle(t, nil), newIsle(t, nil)

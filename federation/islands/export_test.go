@@ -56,9 +56,3 @@ func (s *Service) Limit(host string) int { return s.cache.get(host).In.max() }
 func (s *Service) ForgetFailure(ctx context.Context, host string) error {
 	return s.changeSync(ctx, host, func(v *SyncState) { v.Wait, v.Cursor = v.Contact, "" })
 }
-
-// PutAgreement writes an agreement.
-func PutAgreement(ctx context.Context, store directory.Store, a Agreement) error {
-	_, err := decide(ctx, store, a.Host, func(v *Agreement) error { *v = a; return nil })
-	return err
-}

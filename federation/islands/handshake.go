@@ -83,7 +83,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		case before.State == Offered:
 			v.Out.set(Narrowed, true, "Accept") // what was offered holds, whatever is asked
 		case before.State == Paused && !before.ByUs:
-			v.Out.set(Narrowed, true, "Accept") // it goes on with what it paused
+			v.Out.set(v.Out.given(), true, "Accept") // it goes on with what it paused
 		case before.State == Paused:
 			v.Out.Tell = "Reject" // we paused: it is told so again
 		default:

@@ -199,9 +199,7 @@ func TestFlood(t *testing.T) {
 	b.put(farm("Ferme"))
 	a.follow(b, islands.Scope{}, islands.Show)
 	a.shown(b, "Ferme")
-	agreed := a.with(b)
-	agreed.In.MaxItems = 20
-	if err := islands.PutAgreement(ctx, a.store, agreed); err != nil {
+	if _, err := islands.SetLimit(ctx, a.store, b.host, 20); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the limit is known", func() bool { return a.s.Limit(b.host) == 20 })

@@ -154,9 +154,11 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 	}
 	anew := state.Cursor == ""
 	full = full || anew
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	next := s.askChanges(ctx, host, &state, anew)
+	next := s.askChanges(ctx, &asking, host, &state, anew)
 	for range maxPages {
 		got := <-next
 		p, err := got.page, got.err
@@ -167,7 +169,7 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 			if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Seen = "", "" }); err != nil {
 				return err
 			}
-			next = s.askChanges(ctx, host, &state, anew)
+			next = s.askChanges(ctx, &asking, host, &state, anew)
 			continue
 		}
 		if err != nil {
@@ -181,7 +183,7 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 			return &directory.Later{After: 10 * time.Minute, Err: fmt.Errorf("%s sends more than can be meant", host)}
 		}
 		if p.More {
-			next = s.askChanges(ctx, host, &state, anew) // it makes the next page while we write this one
+			next = s.askChanges(ctx, &asking, host, &state, anew) // it makes the next page while we write this one
 		}
 		if err := s.takePage(ctx, host, p); err != nil {
 			return err
@@ -205,16 +207,16 @@ type fetched struct {
 }
 
 // askChanges asks a peer for the page after a cursor, without waiting for it.
-func (s *Service) askChanges(ctx context.Context, host string, state *SyncState, anew bool) <-chan fetched {
+func (s *Service) askChanges(ctx context.Context, wg *sync.WaitGroup, host string, state *SyncState, anew bool) <-chan fetched {
 	address := s.scheme + "://" + host + "/mirror/changes?after=" + url.QueryEscape(state.Cursor) + "&seen=" + url.QueryEscape(state.Seen)
 	if anew {
 		address += "&snapshot=1"
 	}
 	answer := make(chan fetched, 1)
-	go func() {
+	wg.Go(func() {
 		p, err := s.fetchPage(ctx, address)
 		answer <- fetched{p, err}
-	}()
+	})
 	return answer
 }
 

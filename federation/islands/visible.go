@@ -27,8 +27,8 @@ func (s *Service) visibility() visibility {
 	v := visibility{active: map[string]bool{}, denied: map[string]bool{}, blocked: s.Network.Blocks}
 	var key strings.Builder
 	for _, a := range s.cache.list() {
-		v.active[a.Host], v.denied[a.Host] = a.In.Active(), denies(&a.In)
-		fmt.Fprintf(&key, "%s %v %v\n", a.Host, a.In.Active(), denies(&a.In))
+		v.active[a.Host], v.denied[a.Host] = a.In.Standing, denies(&a.In)
+		fmt.Fprintf(&key, "%s %v %v\n", a.Host, a.In.Standing, denies(&a.In))
 	}
 	for _, host := range s.Mirrors.hosts() {
 		if s.Network.Blocks(host) {
