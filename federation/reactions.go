@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,8 +120,9 @@ type Reply struct {
 	ID        string         `json:"id"`
 	Actor     string         `json:"actor"`
 	Entry     directory.ID   `json:"entry"`
-	Content   string         `json:"content"` // sanitised HTML
-	Published string         `json:"published,omitempty"`
+	Warning   string         `json:"warning,omitempty"`   // what its author says before it is shown; plain text
+	Content   string         `json:"content"`             // sanitised HTML
+	Published string         `json:"published,omitempty"` // RFC 3339
 	Received  time.Time      `json:"received"`
 	State     string         `json:"state"` // "pending"
 	Doc       map[string]any `json:"doc"`   // as it was received
@@ -128,12 +130,15 @@ type Reply struct {
 
 // reply keeps a public Note that answers one of our objects, or its new text.
 func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
-	o := a.Object()
-	by := vocab.Refs(o.Doc, "attributedTo")
-	if o.Type != "Note" || !vocab.SameOrigin(o.ID, a.Actor) || len(by) != 1 || by[0].ID != a.Actor || s.silenced(a.Actor) {
+	o := vocab.ReadThing(a.Object().Doc)
+	if o.Type != "Note" || !vocab.SameOrigin(o.ID, a.Actor) || len(o.By) != 1 || o.By[0] != a.Actor || s.silenced(a.Actor) {
 		return nil // not theirs to say, or nothing that is said here
 	}
-	e, ok, err := s.published(ctx, vocab.Text(o.Doc, "inReplyTo"))
+	i := slices.IndexFunc(o.InReplyTo, s.ours)
+	if i < 0 {
+		return nil
+	}
+	e, ok, err := s.published(ctx, o.InReplyTo[i])
 	if err != nil || !ok {
 		return err
 	}
@@ -144,14 +149,15 @@ func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 	if terms, err := s.takesPart(ctx, who, &e); err != nil || !terms.replies {
 		return err // its organiser may not want any
 	}
-	public := false
-	for _, property := range []string{"to", "cc"} {
-		for _, to := range vocab.Texts(o.Doc, property) {
-			public = public || to == vocab.Public
-		}
-	}
-	if !public {
+	if !o.Public() {
 		return nil // a private message is for nobody's queue
+	}
+	published := ""
+	if !o.Published.IsZero() {
+		published = o.Published.UTC().Format(time.RFC3339)
+	}
+	if o.MediaType == "text/plain" {
+		o.Content = paragraph(o.Content)
 	}
 	var before Reply
 	rev, err := get(ctx, s.store, kindReply, hashKey(o.ID), &before)
@@ -159,8 +165,8 @@ func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 		return err
 	}
 	return put(ctx, s.store, kindReply, hashKey(o.ID), Reply{
-		ID: o.ID, Actor: a.Actor, Entry: e.ID, Content: cleanHTML(vocab.Text(o.Doc, "content")), Published: vocab.Text(o.Doc, "published"),
-		Received: s.Now().UTC(), State: "pending", Doc: o.Doc,
+		ID: o.ID, Actor: a.Actor, Entry: e.ID, Warning: short(plain(o.Summary), 500), Content: cleanHTML(o.Content), Published: published,
+		Received: s.Now().UTC(), State: "pending", Doc: a.Object().Doc,
 	}, rev, time.Time{})
 }
 
@@ -199,7 +205,11 @@ func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
 	if p := s.policy.get(); p.Rule(vocab.Host(a.Actor)).RejectReports {
 		return nil
 	}
-	r := Report{ID: a.ID, Actor: a.Actor, Content: short(plain(vocab.Text(a.Doc, "content")), 4000), Received: s.Now().UTC()}
+	said := vocab.ReadThing(a.Doc)
+	if said.Content == "" {
+		said.Content = said.Summary // Lemmy says why there
+	}
+	r := Report{ID: a.ID, Actor: a.Actor, Content: short(plain(said.Content), 4000), Received: s.Now().UTC()}
 	for _, o := range a.Objects {
 		if s.ours(o.ID) {
 			r.Objects = append(r.Objects, o.ID)
