@@ -17,7 +17,6 @@ import (
 
 	"archipel/directory"
 	"archipel/federation/fetch"
-	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -173,14 +172,13 @@ const (
 )
 
 // read understands the activity of a mirror and checks who says it: the actor is the mirror of the host that the object's id
-// belongs to, and its proof holds, whoever brought it. What was read from its origin itself needs no proof: from is the host
-// that was asked, or empty.
-func (s *Service) read(ctx context.Context, doc map[string]any, from string) (*state, error) {
+// belongs to, and its proof holds, whoever brought it.
+func (s *Service) read(ctx context.Context, doc map[string]any) (*state, error) {
 	st, actor, err := s.parse(doc)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkOrigin(ctx, actor, st.origin, doc, from == st.origin); err != nil {
+	if err := s.checkOrigin(ctx, actor, st.origin, doc); err != nil {
 		return nil, err
 	}
 	st.raw, err = pack(doc)
@@ -227,7 +225,7 @@ func (s *Service) parse(doc map[string]any) (st *state, actor string, err error)
 var errOurs = fmt.Errorf("an echo: %w", errForm)
 
 // checkOrigin checks that an activity is by the mirror of its origin.
-func (s *Service) checkOrigin(ctx context.Context, actor, origin string, doc map[string]any, direct bool) error {
+func (s *Service) checkOrigin(ctx context.Context, actor, origin string, doc map[string]any) error {
 	if known := s.cache.get(origin); known != nil && known.Actor != "" {
 		if known.Actor != actor {
 			return fmt.Errorf("%.200q is not the mirror of %s: %w", actor, origin, errForm)
@@ -243,9 +241,6 @@ func (s *Service) checkOrigin(ctx context.Context, actor, origin string, doc map
 	}
 	if s.Network.Blocks(origin) {
 		return fmt.Errorf("%s is blocked: %w", origin, errForm)
-	}
-	if direct && vocab.SameOrigin(signature.ProofMethod(doc), actor) {
-		return nil
 	}
 	return s.Network.CheckProofOf(ctx, doc, actor)
 }

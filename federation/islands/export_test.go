@@ -19,7 +19,7 @@ func (s *Service) Say(e *directory.Entry) (map[string]any, error) {
 
 // Understand is the entry that an activity of another directory brings, its proof checked, and how it is kept.
 func (s *Service) Understand(ctx context.Context, doc map[string]any) (directory.Entry, string, error) {
-	st, err := s.read(ctx, doc, "")
+	st, err := s.read(ctx, doc)
 	if err != nil {
 		return directory.Entry{}, "", err
 	}

@@ -265,7 +265,7 @@ func (s *Service) takePage(ctx context.Context, host string, p *page) error {
 			gone = append(gone, n)
 		}
 	}
-	all, refused, err := s.readAll(ctx, states, host)
+	all, refused, err := s.readAll(ctx, states)
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (s *Service) announced(ctx context.Context, peer *Agreement, doc map[string
 			return err
 		}
 	} else {
-		all, refused, err := s.readAll(ctx, []map[string]any{inner}, "")
+		all, refused, err := s.readAll(ctx, []map[string]any{inner})
 		if err != nil {
 			return err
 		}

@@ -370,15 +370,15 @@ func denies(in *Side) bool {
 }
 
 // readAll understands activities, on as many processors as there are, and keeps their order. What cannot be taken is
-// counted; the error is about what may pass. from is the host that was asked for them, or empty: see read.
-func (s *Service) readAll(ctx context.Context, docs []map[string]any, from string) (all []news, o outcome, err error) {
+// counted; the error is about what may pass.
+func (s *Service) readAll(ctx context.Context, docs []map[string]any) (all []news, o outcome, err error) {
 	states, errs := make([]*state, len(docs)), make([]error, len(docs))
 	var wg sync.WaitGroup
 	const workers = 4
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(docs); i += workers {
-				states[i], errs[i] = s.readSafe(ctx, docs[i], from)
+				states[i], errs[i] = s.readSafe(ctx, docs[i])
 			}
 		})
 	}
@@ -402,11 +402,11 @@ func (s *Service) readAll(ctx context.Context, docs []map[string]any, from strin
 	return all, o, nil
 }
 
-func (s *Service) readSafe(ctx context.Context, doc map[string]any, from string) (st *state, err error) {
+func (s *Service) readSafe(ctx context.Context, doc map[string]any) (st *state, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			st, err = nil, fmt.Errorf("panic: %v: %w", r, errForm)
 		}
 	}()
-	return s.read(ctx, doc, from)
+	return s.read(ctx, doc)
 }
