@@ -33,7 +33,10 @@ type Peer struct {
 	Actor    map[string]any                                    // its document
 	Verify   func(keyID string) (pem string, err error)        // finds a key; nil: where its id says
 	Heard    func(doc map[string]any)                          // is told of what came, before it is answered
+	id, key  string                                            // of the actor, and of its key; "" for the usual ones
+	others   map[string]map[string]any                         // documents of further actors, by path
 	received []map[string]any
+	bodies   [][]byte // of received
 	asked    []string // method and path of every request
 	rejected []error
 	sequence int
@@ -71,24 +74,55 @@ func (p *Peer) SetKey(key crypto.Signer) {
 }
 
 // URL is the address of the server, ID that of its actor, KeyID that of the actor's key.
-func (p *Peer) URL() string   { return p.server.URL }
-func (p *Peer) ID() string    { return p.server.URL + "/users/maud" }
-func (p *Peer) KeyID() string { return p.ID() + "#main-key" }
+func (p *Peer) URL() string { return p.server.URL }
+
+func (p *Peer) ID() string {
+	if p.id != "" {
+		return p.id
+	}
+	return p.server.URL + "/users/maud"
+}
+
+func (p *Peer) KeyID() string {
+	if p.key != "" {
+		return p.key
+	}
+	return p.ID() + "#main-key"
+}
+
+// Become gives the peer another actor, from its document: it speaks as that one from then on. The document's key keeps its id
+// and is the peer's. Those that it was before are served on.
+func (p *Peer) Become(actor map[string]any) {
+	p.Lock()
+	if p.others == nil {
+		p.others = map[string]map[string]any{}
+	}
+	p.others[strings.TrimPrefix(p.ID(), p.URL())] = p.Actor
+	p.Actor = actor
+	p.id, _ = actor["id"].(string)
+	p.key, _ = actor["publicKey"].(map[string]any)["id"].(string)
+	p.Unlock()
+	p.SetKey(p.Key)
+}
 
 func (p *Peer) serve(w http.ResponseWriter, r *http.Request) {
 	p.Lock()
 	p.asked = append(p.asked, r.Method+" "+r.URL.Path)
 	answer := p.Answer
-	actor, _ := json.Marshal(p.Actor)
+	doc := p.others[r.URL.Path]
+	if p.URL()+r.URL.Path == p.ID() {
+		doc = p.Actor
+	}
+	actor, _ := json.Marshal(doc)
 	p.Unlock()
 	if answer != nil && answer(w, r) {
 		return
 	}
 	switch {
-	case r.Method == http.MethodGet && r.URL.Path == "/users/maud":
+	case r.Method == http.MethodGet && doc != nil:
 		w.Header().Set("Content-Type", "application/activity+json")
 		_, _ = w.Write(actor)
-	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/inbox"):
+	case r.Method == http.MethodPost && strings.Contains(strings.ToLower(r.URL.Path), "inbox"):
 		p.take(w, r)
 	default:
 		http.NotFound(w, r)
@@ -112,7 +146,7 @@ func (p *Peer) take(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
-	p.received = append(p.received, doc)
+	p.received, p.bodies = append(p.received, doc), append(p.bodies, body)
 	if p.Heard != nil {
 		p.Heard(doc)
 	}
@@ -173,6 +207,19 @@ func (p *Peer) Received(kind string) []map[string]any {
 	return list
 }
 
+// Bodies lists the bytes of the activities that came, of one type.
+func (p *Peer) Bodies(kind string) [][]byte {
+	p.Lock()
+	defer p.Unlock()
+	var list [][]byte
+	for i, doc := range p.received {
+		if doc["type"] == kind {
+			list = append(list, p.bodies[i])
+		}
+	}
+	return list
+}
+
 // Asked lists the requests that came, as "GET /users/maud".
 func (p *Peer) Asked() []string {
 	p.Lock()
@@ -207,7 +254,7 @@ func (p *Peer) Activity(kind string, object any) map[string]any {
 	p.sequence++
 	return map[string]any{
 		"@context": "https://www.w3.org/ns/activitystreams", "id": fmt.Sprintf("%s/activities/%d", p.server.URL, p.sequence),
-		"type": kind, "actor": p.server.URL + "/users/maud", "object": object,
+		"type": kind, "actor": p.ID(), "object": object,
 	}
 }
 
