@@ -33,6 +33,7 @@ type Peer struct {
 	Actor    map[string]any                                    // its document
 	Verify   func(keyID string) (pem string, err error)        // finds a key; nil: where its id says
 	Heard    func(doc map[string]any)                          // is told of what came, before it is answered
+	Now      func() time.Time                                  // its clock; nil: the machine's
 	id, key  string                                            // of the actor, and of its key; "" for the usual ones
 	others   map[string]map[string]any                         // documents of further actors, by path
 	received []map[string]any
@@ -88,6 +89,13 @@ func (p *Peer) KeyID() string {
 		return p.key
 	}
 	return p.ID() + "#main-key"
+}
+
+func (p *Peer) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
 }
 
 // Become gives the peer another actor, from its document: it speaks as that one from then on. The document's key keeps its id
@@ -159,7 +167,7 @@ func (p *Peer) verify(r *http.Request, body []byte) error {
 	}
 	sig, err := signature.Parse(&signature.Message{
 		Method: r.Method, Scheme: "http", Host: strings.TrimPrefix(p.URL(), "http://"), Target: r.RequestURI, Header: r.Header, Body: body,
-	}, time.Now())
+	}, p.now())
 	if err != nil {
 		return err
 	}
@@ -274,7 +282,7 @@ func (p *Peer) Post(inbox string, doc any, change func(*http.Request)) int {
 		p.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/activity+json")
-	p.Sign(r, body, time.Now())
+	p.Sign(r, body, p.now())
 	if change != nil {
 		change(r)
 	}
