@@ -180,6 +180,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 
 	d.Follow(server.Decisions("http://" + reachable(ln.Addr())))
+	d.Follow(server.Reviews("http://" + reachable(ln.Addr())))
 	d.Follow(server.TeamMails())
 	d.Follow(directory.Merges{Directory: d})
 

@@ -31,6 +31,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Get("/moderate/entries/:id/map.png", door, s.waitingMap)
 	s.app.Post("/moderate/entries/:id", door, s.decide)
 	s.app.Post("/moderate/proposals/:id", door, s.decideProposal)
+	s.app.Post("/moderate/changes/:id", door, s.decideChange)
 	s.versionsRoutes()
 	s.mergeRoutes()
 	s.app.Post("/moderate/imported/:id", door, s.decideImported)
@@ -97,7 +98,12 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	to := min(from+queuePage, len(items))
 	names := map[string]string{}
 	for _, q := range items[from:to] {
-		if q.entry != nil {
+		switch {
+		case q.review != nil:
+			if q.item, err = s.changedItem(c.UserContext(), s.presenter(p.Lang), q.entry, q.review, names); err != nil {
+				return err
+			}
+		case q.entry != nil:
 			if q.item, err = s.waitingItem(c.UserContext(), account.From(c), s.presenter(p.Lang), q.entry, names); err != nil {
 				return err
 			}
@@ -112,7 +118,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(changeDecisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}
@@ -124,6 +130,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 type queued struct {
 	item   frontend.QueueItem
 	entry  *directory.Entry
+	review *review // the entry is public, and its change is to be looked at
 	asking int
 }
 
@@ -170,6 +177,13 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]in
 			}
 			add(kind.typ, queued{entry: e, asking: kind.asking})
 		}
+	}
+	public, err := s.changed(ctx, actor)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, q := range public {
+		add("changed", q)
 	}
 	names := map[string]string{}
 	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems, s.claimItems} {

@@ -25,7 +25,7 @@ func (s *Server) adminRoutes() {
 }
 
 // adminFields are the fields of the site that the page changes, in its order, as [Site.Change] names them.
-var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "askAfter", "fadeAfter"}
+var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter"}
 
 // maxAdminField is the longest text of a field, in bytes.
 const maxAdminField = 20_000
@@ -58,6 +58,13 @@ func (s *Server) showAdmin(c *fiber.Ctx, typed, wrong map[string]string, said st
 			for _, way := range account.SignUps {
 				f.Choices = append(f.Choices, string(way))
 			}
+			f.Family = "signup_way"
+		}
+		if name == "review" {
+			for _, way := range ReviewTimes {
+				f.Choices = append(f.Choices, string(way))
+			}
+			f.Family = "review_way"
 		}
 		v.Fields = append(v.Fields, f)
 	}
@@ -73,9 +80,13 @@ func siteFields(site *Site) map[string]string {
 	if signup == "" {
 		signup = account.SignUpOpen
 	}
+	review := site.Review
+	if review == "" {
+		review = ReviewAfter
+	}
 	return map[string]string{"name": site.Name, "territory": site.Territory, "tagline": site.Tagline, "operator": site.Operator, "contact": site.Contact,
 		"address": site.Address, "about": site.About, "languages": strings.Join(site.Languages, ","), "timezone": site.Timezone, "accent": site.Accent,
-		"licence": site.Licence, "signup": string(signup),
+		"licence": site.Licence, "signup": string(signup), "review": string(review),
 		"askAfter": strconv.Itoa(site.AskAfter), "fadeAfter": strconv.Itoa(site.FadeAfter)}
 }
 

@@ -31,6 +31,7 @@ func writeOperation(id, about, media string, problem m) m {
 		}
 		op["requestBody"] = m{"required": true, "content": m{media: m{"schema": schema}}}
 		done["400"], done["415"] = problem, problem
+		done["202"] = m{"description": "The change waits until moderators have looked at it, where the directory does so before changes are public.", "content": m{typeJSON: m{"schema": m{"type": "object", "properties": m{"proposal": m{"type": "string", "format": "uuid"}, "title": m{"type": "string"}}}}}}
 	}
 	done["412"] = m{"description": "Another version stands."}
 	done["428"] = m{"description": "If-Match is missing."}

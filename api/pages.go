@@ -415,7 +415,7 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 	site := s.Site()
 	v := frontend.AboutView{
 		Operator: site.Operator, OperatorHTML: renderMarkdown(site.About), Contact: site.Contact, Address: site.Address,
-		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/",
+		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/", Kept: s.Accounts != nil && s.Waiting != nil, ReviewFirst: site.Review == ReviewBefore,
 	}
 	for _, credit := range s.Sources.List() {
 		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: licenceURL(credit.Licence), Count: credit.Count,

@@ -48,7 +48,12 @@ func (s *Server) editPage(c *fiber.Ctx) error {
 		}
 		return account.Check(c, account.EntryEdit, &e)
 	}
-	return s.showForm(c, s.editView(c, &e, false), formOf(&e, s.zone()), nil, nil)
+	view := s.editView(c, &e, false)
+	stands, _, err := s.reviewedForm(c, e, &view)
+	if err != nil {
+		return err
+	}
+	return s.showForm(c, view, formOf(&stands, s.zone()), nil, nil)
 }
 
 func (s *Server) suggestPage(c *fiber.Ctx) error {
@@ -114,7 +119,14 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 		return directory.Invalid{{Field: "version", Code: directory.CodeRequired}}
 	}
 	// What a form leaves out was not asked: only what it has counts. Its lists begin anew.
-	typed := formOf(&e, s.zone())
+	view := s.editView(c, &e, suggestion)
+	stands, waits := e, []Proposal(nil)
+	if !suggestion {
+		if stands, waits, err = s.reviewedForm(c, e, &view); err != nil {
+			return err
+		}
+	}
+	typed := formOf(&stands, s.zone())
 	for key := range typed {
 		for _, list := range []string{"links[", "images[", "approximate", "event.allDay", "hours."} {
 			if strings.HasPrefix(key, list) {
@@ -133,12 +145,11 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	}
 	show := &shown{zone: sent.Get("zone"), pictureAlt: sent.Get("picture_alt")}
 	problems := s.assist(c, typed, sent, show)
-	view := s.editView(c, &e, suggestion)
 	view.Version = version
 	if int64(e.Version) != version {
 		return s.showConflict(c, e, directory.Seq(version), typed, view, show)
 	}
-	mine := e.Clone()
+	mine := stands.Clone()
 	if !suggestion {
 		untied, err := s.takeRelations(c, &e, &mine, sent, typed, show)
 		if err != nil {
@@ -164,6 +175,9 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	actor := account.From(c)
 	if account.May(actor, account.EntryLeave, &mine) == nil {
 		mine.Checked = s.Now() // its own people have just read it
+	}
+	if view.Reviewed {
+		return s.holdForm(c, &e, &mine, waits)
 	}
 	saved, err := s.Directory.Put(c.UserContext(), actor.Author(), mine)
 	var conflict *directory.ConflictError

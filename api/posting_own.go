@@ -134,6 +134,8 @@ func (s *Server) ownEntries(c *fiber.Ctx) error {
 	switch c.Query("done") {
 	case "waits":
 		v.Notices = []string{l.Text("own.waits")}
+	case "change":
+		v.Notices = []string{l.Text("review.kept")}
 	case "discarded":
 		v.Notices = []string{l.Text("own.discarded")}
 	}

@@ -37,12 +37,26 @@ type Site struct {
 
 	SignUp account.SignUp `json:"signup,omitempty"` // who may make an account; empty: everybody
 
+	Review Review `json:"review,omitempty"` // when moderators look at what members change; empty: [ReviewAfter]
+
 	AskAfter  int `json:"askAfter"`  // months after which the people of an entry are asked whether it is still true; 0: never
 	FadeAfter int `json:"fadeAfter"` // months after which what nobody confirmed fades in lists; 0: never
 }
 
 // Bounds is a box in degrees.
 type Bounds = frontend.Bounds
+
+// Review says when moderators look at the change of a public entry by somebody who may not publish.
+type Review string
+
+// When changes are looked at.
+const (
+	ReviewAfter  Review = "after"  // it is public at once, and the queue lists it
+	ReviewBefore Review = "before" // it waits in the queue
+)
+
+// ReviewTimes are the possible values of [Review].
+var ReviewTimes = []Review{ReviewAfter, ReviewBefore}
 
 // SiteKey is the key of the setting that holds a [Site].
 const SiteKey = "site"
@@ -137,6 +151,11 @@ func (site *Site) Change(words []string) error {
 		case "signup":
 			if !slices.Contains(account.SignUps, account.SignUp(value)) {
 				return fmt.Errorf("signup: %q is not one of %v", value, account.SignUps)
+			}
+			fields[key] = value
+		case "review":
+			if !slices.Contains(ReviewTimes, Review(value)) {
+				return fmt.Errorf("review: %q is not one of %v", value, ReviewTimes)
 			}
 			fields[key] = value
 		case "signedFetch":

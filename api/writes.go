@@ -175,6 +175,9 @@ func (s *Server) putItem(c *fiber.Ctx, was, sent *directory.Entry) error {
 	if err := s.check(c, was, &e); err != nil {
 		return err
 	}
+	if s.reviewsFirst(account.From(c), was) {
+		return s.holdItem(c, was, &e)
+	}
 	saved, err := s.Directory.Put(c.UserContext(), account.From(c).Author(), e)
 	if err != nil {
 		return stale(err)

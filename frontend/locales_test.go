@@ -30,7 +30,7 @@ var families = map[string][]string{
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
 	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password",
-		"not_read", "not_read", "hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
+		"not_read", "hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
 	"passkey":    nil, // said by package account
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
 	"map":               {"zoom_in", "zoom_out", "north", "south", "west", "east"},
@@ -51,10 +51,11 @@ var families = map[string][]string{
 	"same":    {"register", "website", "mail", "phone", "name"},
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
-	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "askAfter", "fadeAfter"},
+	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter"},
+	"review": nil, "review_way": {"after", "before"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
-	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "imported", "claim"}, "queue_type": {"new", "changed", "correction", "report", "imported", "claim"}, "decision": {"approve", "confirm", "ask", "refuse", "accept", "remove", "dismiss"},
+	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "imported", "claim"}, "queue_type": {"new", "changed", "correction", "report", "imported", "claim"}, "decision": {"approve", "seen", "revert", "confirm", "ask", "refuse", "accept", "remove", "dismiss"},
 	"merge":     nil,                                                                                                                             // some are said by the server
 	"calendars": nil, "calendar_do": CalendarActions, "calendar_done": {"added", "refresh", "pause", "resume", "accept", "remove", "remove_all"}, // some are said by the server
 	"calendar_wrong":   {"required", "too_long", "invalid", "scheme", "not_here", "subscribed"},

@@ -71,16 +71,16 @@ func queueField(id, name string) string { return fmt.Sprintf("%s-%s", id, name) 
 
 func decisionClass(choice string) string {
 	switch choice {
-	case "approve", "accept":
+	case "approve", "accept", "seen":
 		return "primary"
-	case "refuse", "remove":
+	case "refuse", "remove", "revert":
 		return "danger"
 	}
 	return ""
 }
 
 // decisionKeys are the keys that stand for a decision.
-var decisionKeys = map[string]string{"approve": "a", "accept": "a", "confirm": "a", "refuse": "r", "ask": "q", "dismiss": "r"}
+var decisionKeys = map[string]string{"approve": "a", "accept": "a", "confirm": "a", "seen": "a", "revert": "r", "refuse": "r", "ask": "q", "dismiss": "r"}
 
 // ModerateURL is the page of the queue, or a part of it.
 func ModerateURL(show string) string {

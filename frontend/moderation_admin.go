@@ -17,7 +17,8 @@ type AdminField struct {
 	Value   string
 	Wrong   string
 	Long    bool     // several lines
-	Choices []string // codes of the locale's [signup_way]; empty: free text
+	Choices []string // codes of the locale's family Family; empty: free text
+	Family  string
 }
 
 // HealthView is how the directory fares.

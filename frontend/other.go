@@ -37,6 +37,8 @@ type AboutView struct {
 	Contact      string // mail address or URL
 	Address      string
 	Entries      int
+	Kept         bool     // members add and change entries
+	ReviewFirst  bool     // what they change appears when the team has looked at it
 	Sources      []Credit // of the entries
 	Basemap      []Credit // Natural Earth, GeoNames, streets
 	Finding      []Credit // of towns and addresses

@@ -48,6 +48,8 @@ type PostingView struct {
 	Dates        []PostingDate // the next ones of a repeated event, one by one
 	ExtraDates   []PostingDate // beside the rule, with rows for more
 	Suggestion   bool          // it waits for somebody of the directory; asks how to reach the sender
+	Reviewed     bool          // what is changed waits until moderators looked at it
+	WaitsSince   string        // an earlier change waits, which the form shows: since when, in words
 	SignInURL    string        // offered to who has no account
 	Event        bool
 	Categories   []OptionGroup

@@ -1,6 +1,11 @@
 package account
 
-import "archipel/directory"
+import (
+	"context"
+	"errors"
+
+	"archipel/directory"
+)
 
 // Actor is who makes a request: somebody signed in, a program with an API token, or nobody that we know.
 type Actor struct {
@@ -35,6 +40,20 @@ func (a *Actor) Author() string {
 		return "visitor"
 	}
 	return AuthorPrefix + a.ID
+}
+
+// Acting is an account as it acts, with what the instance tells of its teams and wards; nobody when it is gone or blocked.
+func (s *Service) Acting(ctx context.Context, id string) (*Actor, error) {
+	a, err := s.Get(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoAccount):
+		return Anonymous(), nil
+	case err != nil:
+		return nil, err
+	case a.Blocked:
+		return Anonymous(), nil
+	}
+	return s.inTeams(a.Actor()), nil
 }
 
 // AuthorPrefix begins the author of every change that an account made.
