@@ -156,7 +156,7 @@ func (s *Service) finger(ctx context.Context, typed, rel string) (string, error)
 		return "", errStranger
 	}
 	scheme, _, _ := strings.Cut(s.base, "://") // https, but among instances on one machine
-	a, err := s.client.Get(ctx, scheme+"://"+host+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+user+"@"+host), fetch.JRD, nil)
+	a, err := s.client.Get(ctx, scheme+"://"+host+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+user+"@"+host), fetch.JRD, s.unblocked(nil))
 	if err != nil {
 		return "", err
 	}

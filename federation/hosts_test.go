@@ -78,3 +78,17 @@ func TestNewActorsOfADomain(t *testing.T) {
 		t.Errorf("%d new actors of one domain in an hour", taken)
 	}
 }
+
+// TestRequestsOfAHost lets one host ask too often, and another one meanwhile.
+func TestRequestsOfAHost(t *testing.T) {
+	l := newLimiters()
+	taken := 0
+	for range 100 * burst {
+		if l.request("bruit.example") {
+			taken++
+		}
+	}
+	if taken < burst || taken > 10*burst || !l.request("calme.example") {
+		t.Errorf("%d requests of one host at once", taken)
+	}
+}

@@ -121,7 +121,7 @@ func (s *Service) FetchAs(ctx context.Context, name, address string, types []fet
 		return nil, fmt.Errorf("%.200q: blocked: %w", address, errStranger)
 	}
 	err = s.knockingAs(ctx, name, host, func(sign fetch.Sign) (err error) {
-		a, err = s.client.GetPacked(ctx, address, types, sign)
+		a, err = s.client.GetPacked(ctx, address, types, s.unblocked(sign))
 		return err
 	})
 	if err != nil {
