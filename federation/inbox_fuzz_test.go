@@ -1,0 +1,104 @@
+package federation
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/sqlitestore"
+	"archipel/federation/fetch"
+	"archipel/federation/vocab"
+)
+
+// FuzzInbox does what strangers may say, as if its signature had been checked: nothing panics, and nothing is kept that is not of
+// the one who said it. Nobody answers where the stranger lives.
+func FuzzInbox(f *testing.F) {
+	const ours, theirs = "http://127.0.0.1:1", "http://127.0.0.1:9"
+	store, err := sqlitestore.Open(f.Context(), f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { store.Close() })
+	published := &Published{}
+	d, err := directory.Open(f.Context(), directory.Options{Store: store, Views: []directory.View{published}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	s, err := New(f.Context(), Options{
+		Directory: d, Published: published, PublicURL: ours, Log: slog.New(slog.DiscardHandler), Site: func() Site { return Site{Name: "Essai", Lang: "fr"} },
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := d.Put(f.Context(), "test", directory.Entry{
+		ID: "0190a3a0-7b1c-7e2f-8d3c-1f2e3d4c5b6a", Kind: directory.Event, Name: "Troc", Lang: "fr", Event: &directory.Schedule{Start: time.Now().Add(time.Hour), Timezone: "Europe/Paris"},
+	}); err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/peers/*/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var doc map[string]any
+		if err := json.Unmarshal(b, &doc); err != nil {
+			f.Fatal(err)
+		}
+		a, err := vocab.Peek(doc)
+		if err != nil {
+			continue // an actor
+		}
+		f.Add([]byte(strings.NewReplacer("https://"+vocab.Host(a.Actor), theirs, "https://annuaire.example", ours).Replace(string(b))))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		doc, err := fetch.Object(b)
+		if err != nil {
+			if !errors.Is(err, fetch.ErrJSON) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		a, err := vocab.Peek(doc)
+		if err != nil || vocab.Host(a.Actor) != vocab.Host(theirs) {
+			return
+		}
+		s.actors.remember(&remoteActor{ID: a.Actor, Fetched: time.Now(), Doc: map[string]any{"id": a.Actor, "inbox": theirs + "/inbox"}})
+		err = s.do(t.Context(), &item{received: received{ID: a.ID, Actor: a.Actor, At: time.Now(), Body: b}})
+		if err != nil && strings.Contains(err.Error(), "panic") {
+			t.Fatal(err)
+		}
+		for _, kind := range []string{kindReply, kindReaction, kindReport, kindFollower, kindJoin} {
+			records, err := store.Records(t.Context(), kind, "", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range records {
+				var kept struct{ Actor, Content string }
+				if err := json.Unmarshal(r.Value, &kept); err != nil || kept.Actor != a.Actor {
+					t.Errorf("%s of %q is kept after %q said something: %v", kind, kept.Actor, a.Actor, err)
+				}
+				if what := harmful(kept.Content); kind == kindReply && what != "" {
+					t.Errorf("a reply is kept with %s: %q", what, kept.Content)
+				}
+				if err := store.DeleteRecord(t.Context(), kind, r.Key, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, follows := range s.followers.of(a.Actor) {
+			if err := s.dropFollower(t.Context(), a.Actor, follows.Object); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
