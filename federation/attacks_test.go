@@ -33,7 +33,7 @@ var checklist = []struct {
 	{"domains are compared in lower case, in ASCII, with the port (CVE-2023-42451)", []string{"TestNames", "TestHost", "TestPolicy", "TestKeyWithOtherNames"}},
 	{"public addresses only, after names were looked up, at every redirect (CVE-2025-25194, CVE-2026-33693)", []string{"TestCheck", "TestNameThatLeadsInside", "TestGet", "TestAddressesThatAreNotPublic", "TestNobodyElseIsAsked"}},
 	{"small and shallow bodies, uncompressed, with a digest of the raw bytes", []string{"TestInboxRefuses", "TestPacked", "TestObject", "TestAttackedRequests"}},
-	{"few fetches for one activity, few new actors of one domain", []string{"TestNobodyElseIsAsked", "TestNewActorsOfADomain"}},
+	{"few fetches for one activity, few new actors of one domain", []string{"TestNobodyElseIsAsked", "TestNewActorsOfADomain", "TestCrowd"}},
 	{"no foreign context is fetched; @graph, @reverse and @included are refused", []string{"TestInboxRefuses", "TestObjects", "TestNobodyElseIsAsked"}},
 	{"a block holds everywhere, behind a boost as well (CVE-2026-23961)", []string{"TestBlock", "TestBlockedBehindABoost", "TestSignedFetch"}},
 	{"foreign HTML is cleaned, names are plain", []string{"TestForeignHTML", "TestOthersWork"}},
@@ -346,6 +346,22 @@ func TestBlockedBehindABoost(t *testing.T) {
 	author := fedtest.NewPeer(t)
 	if got := carrier.Post(in.inbox(), author.Activity("Like", object), nil); got != http.StatusForbidden {
 		t.Errorf("carried by a blocked server: answered with %d", got)
+	}
+}
+
+// TestCrowd brings many new actors of one server: those that are too many are asked to come again, and nobody is asked for them.
+func TestCrowd(t *testing.T) {
+	in := open(t, nil)
+	object := in.base + "/id/" + string(in.put(fair()).ID)
+	p := fedtest.NewPeer(t)
+	var codes []int
+	for i := range 22 {
+		id := fmt.Sprint(p.URL(), "/users/", i)
+		p.Become(with(p.Actor, "id", id, "inbox", id+"/inbox", "publicKey", map[string]any{"id": id + "#main-key", "owner": id}))
+		codes = append(codes, p.Post(in.inbox(), p.Activity("Like", object), nil))
+	}
+	if got := p.Asked(); codes[19] != http.StatusAccepted || codes[20] != http.StatusTooManyRequests || codes[21] != http.StatusTooManyRequests || len(got) != 20 {
+		t.Errorf("answered with %v, after %d questions", codes, len(got))
 	}
 }
 

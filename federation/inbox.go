@@ -135,6 +135,8 @@ func (s *Service) checkSignature(ctx context.Context, sig *signature.Signature, 
 			switch {
 			case errors.Is(e, directory.ErrUnavailable):
 				return s.unavailable(e)
+			case errors.Is(e, errCrowd):
+				return http.StatusTooManyRequests, e.Error()
 			case temporary(e):
 				return http.StatusServiceUnavailable, "your server does not answer: " + e.Error()
 			}

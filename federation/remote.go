@@ -28,6 +28,9 @@ const (
 // errStranger is a remote actor who cannot be known: not there, or not what it should be.
 var errStranger = errors.New("this actor cannot be verified")
 
+// errCrowd is the error of one more new actor of a domain that has sent too many in this hour. The next hour it is welcome.
+var errCrowd = errors.New("too many new actors of this domain, try again later")
+
 // remoteActor is somebody elsewhere.
 type remoteActor struct {
 	ID      string         `json:"id"`
@@ -139,7 +142,7 @@ func (c *actorCache) get(ctx context.Context, id string) (*remoteActor, error) {
 // fetch asks an actor's server for it. New ones count against their domain.
 func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteActor, error) {
 	if isNew && !c.s.limits.newActor(id, c.s.Now()) {
-		return nil, fmt.Errorf("too many new actors of %s: %w", vocab.Host(id), errStranger)
+		return nil, fmt.Errorf("%s: %w", vocab.Host(id), errCrowd)
 	}
 	doc, err := c.s.fetchDocument(ctx, id)
 	if err != nil {
