@@ -155,9 +155,10 @@ func (s *Server) revert(c *fiber.Ctx) error {
 	if err := secret(account.Check(c, account.ModerateDecide, &e), &e); err != nil {
 		return err
 	}
-	to, err := strconv.ParseInt(c.FormValue("to"), 10, 64)
+	// The address has a "to" of its own: the newer one of the versions that are compared, which FormValue prefers.
+	to, err := strconv.ParseInt(string(c.Context().PostArgs().Peek("to")), 10, 64)
 	if err != nil || to < 1 {
-		return invalidParam("to", directory.CodeInvalid, c.FormValue("to"))
+		return invalidParam("to", directory.CodeInvalid, string(c.Context().PostArgs().Peek("to")))
 	}
 	base, err := strconv.ParseInt(c.FormValue("version"), 10, 64)
 	if err != nil {

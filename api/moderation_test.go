@@ -406,7 +406,7 @@ func TestVersionsCompareAndRevert(t *testing.T) {
 	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", url.Values{"version": {seq(second.Version)}, "to": {"999"}, "reason": {"x"}}); got.StatusCode != http.StatusNotFound {
 		t.Errorf("reverting to nothing: %d", got.StatusCode)
 	}
-	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert", back); got.StatusCode != http.StatusSeeOther {
+	if got := mod.post(page+pair, "/e/"+second.Slug+"/revert"+pair, back); got.StatusCode != http.StatusSeeOther {
 		t.Fatalf("reverting: %d %s", got.StatusCode, got.body)
 	}
 	now := tn.entry(first.ID)
