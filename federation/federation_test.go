@@ -128,7 +128,7 @@ func (in *instance) followers() float64 {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 1500 { // 30 s
 		if ok() {
 			return
 		}

@@ -93,3 +93,22 @@ func FuzzHTML(f *testing.F) {
 		}
 	})
 }
+
+// FuzzHandle reads what people type as their address: what is taken leads to one server, and to a name without surprises.
+func FuzzHandle(f *testing.F) {
+	for _, typed := range []string{"@maud@bruyere.example", "acct:maud@bruyere.example:8443", "maud@BÜCHER.example", "@maud@[::1]:80", "maud@a.example/x", "@@", "maud@127.0.0.1", "maud@a.example?x=@b.example", "maud@a.example#@b.example"} {
+		f.Add(typed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		user, host, err := parseHandle(typed)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(user, "/?#@: \\%\r\n") || user == "" || vocab.Host("https://"+host+"/") != host || strings.ContainsAny(host, "/?#@ \\%\r\n") {
+			t.Errorf("%q is %q at %q", typed, user, host)
+		}
+		if u, h, err := parseHandle(user + "@" + host); err != nil || u != user || h != host {
+			t.Errorf("%q is %q at %q, and that is %q at %q, %v", typed, user, host, u, h, err)
+		}
+	})
+}
