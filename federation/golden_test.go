@@ -1,14 +1,11 @@
 package federation_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"io"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,66 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "write the files of what is sent anew")
 
-// volatile are members that differ from run to run.
-var volatile = []string{"updated", "published", "deleted", "created", "proofValue", "publicKeyPem", "publicKeyMultibase"}
-
-// hide blanks what differs from run to run.
-func hide(v any, keys []string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, member := range v {
-			hide(member, keys)
-			if slices.Contains(keys, k) {
-				v[k] = "*"
-			}
-		}
-	case []any:
-		for _, item := range v {
-			hide(item, keys)
-		}
-	}
-}
-
-// golden compares what was sent with a file. Numbers are as they were on the wire; addresses of the instance begin with HOST,
-// the other names that differ are given in pairs: what it is, and how it stands in the file.
+// golden compares what was sent with a file, in which addresses of the instance begin with HOST.
 func (in *instance) golden(name string, sent []byte, names ...string) {
 	in.t.Helper()
-	d := json.NewDecoder(bytes.NewReader(sent))
-	d.UseNumber()
-	var doc map[string]any
-	if err := d.Decode(&doc); err != nil {
-		in.t.Fatalf("%s: %v: %.200s", name, err, sent)
-	}
-	for _, secret := range []string{"secret", "Private", "alert("} {
-		if bytes.Contains(sent, []byte(secret)) {
-			in.t.Errorf("%s shows %q", name, secret)
-		}
-	}
-	hide(doc, volatile)
-	b, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	in.text(name+".json", string(b)+"\n", names...)
-}
-
-// text is golden for what is no JSON.
-func (in *instance) text(name, got string, names ...string) {
-	in.t.Helper()
-	got = strings.NewReplacer(append(slices.Clone(names), in.base, "HOST", in.host(), "NAME")...).Replace(got)
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			in.t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	if got != string(want) {
-		in.t.Errorf("%s changed; other servers have the old form. Look at it, then run the test with -update:\n%s", file, got)
-	}
+	fedtest.Golden(in.t, *update, name+".json", sent, append(slices.Clone(names), in.base, "HOST", in.host(), "NAME")...)
 }
 
 // served is what an address answers to a server that asks.
@@ -189,7 +130,7 @@ func TestGolden(t *testing.T) {
 	}
 	in.golden("nodeinfo-links", in.served(in.base+"/.well-known/nodeinfo", 200))
 	in.golden("nodeinfo", in.served(in.base+"/nodeinfo/2.1", 200))
-	in.text("host-meta.xml", string(in.served(in.base+"/.well-known/host-meta", 200)))
+	fedtest.GoldenText(t, *update, "host-meta.xml", string(in.served(in.base+"/.well-known/host-meta", 200)), in.base, "HOST")
 	in.answer("accept", sent(p, "Accept", 1), p)
 	if err := federation.Decide(t.Context(), in.store, p.ID(), false); err != nil {
 		t.Fatal(err)
