@@ -153,7 +153,6 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // The addresses of the instance actor and what belongs to it. They stand in other servers' databases: none may change.
 func (s *Service) relayID() string     { return s.base + "/ap/relay" }
 func (s *Service) sharedInbox() string { return s.base + "/ap/inbox" }
-func (s *Service) followersID() string { return s.relayID() + "/followers" }
 
 func (s *Service) objectID(id directory.ID) string { return s.base + "/id/" + string(id) }
 

@@ -13,8 +13,6 @@ import (
 	"archipel/federation"
 	"archipel/federation/fetch"
 	"archipel/federation/vocab"
-
-	"github.com/google/uuid"
 )
 
 const typeActivity = "application/activity+json"
@@ -343,7 +341,5 @@ func SaveSettings(ctx context.Context, store directory.Store, set Settings) erro
 		}
 	}
 }
-
-func newID() string { return uuid.NewString() }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
