@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -293,17 +294,17 @@ func pack(doc map[string]any) (string, error) {
 	for k, v := range doc {
 		slim[k] = v
 	}
+	context, there := slim["@context"]
 	standard := any(mirrorContext())
-	if reflect.DeepEqual(slim["@context"], standard) {
+	proof, _ := slim["proof"].(map[string]any)
+	switch {
+	case !there:
+		slim["@context"] = nil // unpack takes it out again
+	case reflect.DeepEqual(context, standard) && reflect.DeepEqual(proof["@context"], standard):
 		delete(slim, "@context")
-		if proof, ok := slim["proof"].(map[string]any); ok && reflect.DeepEqual(proof["@context"], standard) {
-			bare := make(map[string]any, len(proof))
-			for k, v := range proof {
-				bare[k] = v
-			}
-			delete(bare, "@context")
-			slim["proof"] = bare
-		}
+		bare := maps.Clone(proof)
+		delete(bare, "@context")
+		slim["proof"] = bare
 	}
 	b, err := encode(slim)
 	if err != nil {
@@ -362,7 +363,9 @@ func unpack(raw string) (map[string]any, error) {
 	if err := json.Unmarshal(plain, &doc); err != nil {
 		return nil, fmt.Errorf("packed activity: %w: %w", directory.ErrCorrupt, err)
 	}
-	if _, there := doc["@context"]; !there {
+	if context, there := doc["@context"]; there && context == nil {
+		delete(doc, "@context")
+	} else if !there {
 		doc["@context"] = mirrorContext()
 		if proof, ok := doc["proof"].(map[string]any); ok {
 			proof["@context"] = mirrorContext()
