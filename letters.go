@@ -36,6 +36,7 @@ func openDigest(d *directory.Directory, index *geo.Index, words *taxonomy.Taxono
 		}
 		return digest.Site{Languages: about.Languages, Zone: zone}
 	}})
+	accounts.Digests = s.Kept
 	forget := accounts.Forget
 	accounts.Forget = func(ctx context.Context, a *account.Account) error {
 		return errors.Join(forget(ctx, a), s.Forget(ctx, a.Mail))

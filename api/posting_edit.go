@@ -147,6 +147,18 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	problems := s.assist(c, typed, sent, show)
 	view.Version = version
 	if int64(e.Version) != version {
+		if sent.Has("relations") && !suggestion { // also what is chosen and not added yet
+			list := relationRows(sent)
+			if r := (directory.Relation{Rel: sent.Get("relation.rel"), Target: directory.ID(sent.Get("relation.target"))}); r.Target != "" && !slices.Contains(list, r) {
+				list = append(list, r)
+			}
+			for key := range typed {
+				if strings.HasPrefix(key, "relations[") {
+					typed.Del(key)
+				}
+			}
+			showRelations(typed, list)
+		}
 		return s.showConflict(c, e, directory.Seq(version), typed, view, show)
 	}
 	mine := stands.Clone()
@@ -219,6 +231,15 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 		}
 	}
 	s.fill(merged, &mine)
+	if typed.Has("relations") {
+		mine.Relations = tied(relationRows(before), relationRows(now), relationRows(typed))
+		for key := range merged {
+			if strings.HasPrefix(key, "relations[") {
+				merged.Del(key)
+			}
+		}
+		showRelations(merged, mine.Relations)
+	}
 	directory.Normalize(&mine)
 	show.conflict = nil
 	for _, f := range directory.Diff(&theirs, &mine) {
@@ -229,6 +250,20 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 	}
 	view.Version, view.Name = int64(theirs.Version), theirs.Name
 	return s.showForm(c, view, merged, nil, show)
+}
+
+// tied are the relations that stand now with what was typed: what it adds to those that its writer read, without what it
+// takes away from them.
+func tied(before, now, typed []directory.Relation) []directory.Relation {
+	out := slices.DeleteFunc(slices.Clone(now), func(r directory.Relation) bool {
+		return slices.Contains(before, r) && !slices.Contains(typed, r)
+	})
+	for _, r := range typed {
+		if !slices.Contains(before, r) && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func keysOf(list ...url.Values) map[string]bool {

@@ -202,6 +202,9 @@ func Unite(kept, other *Entry, choice map[string]Side, team bool) Entry {
 	if team {
 		p.Owners = united(p.Owners, o.Private.Owners, MaxList, func(s string) string { return s })
 		p.Editors = united(p.Editors, o.Private.Editors, MaxList, func(s string) string { return s })
+		if e.Claimed.IsZero() && len(o.Private.Owners) > 0 {
+			e.Claimed = o.Claimed
+		}
 		p.Editors = slices.DeleteFunc(p.Editors, func(id string) bool { return slices.Contains(p.Owners, id) })
 	}
 	if p.Email == "" && p.Phone == "" {
@@ -240,7 +243,7 @@ func fill[V any](dst *map[string]V, src map[string]V) {
 }
 
 // notUndone are the fields that [undone] leaves as they are: what the directory decides, and who keeps the entry.
-var notUndone = []string{"ID", "Kind", "Slug", "Aliases", "Status", "MergedInto", "Origin", "Version", "Created", "Updated", "Claimed", "Fediverse"}
+var notUndone = []string{"ID", "Kind", "Slug", "Aliases", "Status", "MergedInto", "Origin", "Version", "Created", "Updated", "Fediverse"}
 
 // undone takes back, in now, what changed from before to after: a value that still is what it became is what it was, of a
 // list what was added leaves. What somebody changed since stays.

@@ -218,6 +218,36 @@ func TestTwoNodesMergeCrosswise(t *testing.T) {
 	}
 }
 
+// TestProofComesWithTheTeam: an entry that is united with one whose people have proved who they are is claimed from then on,
+// where its own had not, until it turns out that they were two.
+func TestProofComesWithTheTeam(t *testing.T) {
+	for _, team := range []bool{true, false} {
+		d := openDirectory(t, directory.Options{})
+		kept, other := twins(t, d)
+		other.Claimed = time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+		outcomes, err := d.Write(t.Context(), directory.Write{Author: "account:ben", Op: directory.OpTeam, Entries: []directory.Entry{other}})
+		if err != nil || outcomes[0].Err != nil {
+			t.Fatal(err, outcomes)
+		}
+		other = outcomes[0].Entry
+		m := mergeOf(kept, other)
+		m.Team = team
+		now, err := d.Merge(t.Context(), m)
+		if err != nil || now.Claimed.Equal(other.Claimed) != team {
+			t.Errorf("with the team %v: claimed %v, %v", team, now.Claimed, err)
+		}
+		now.Claimed = time.Now()
+		now.Summary = "Écrit depuis"
+		if now = put(t, d, now); now.Claimed.Equal(other.Claimed) != team {
+			t.Errorf("a change of the entry changes since when it is claimed: %v", now.Claimed)
+		}
+		back, err := d.Unmerge(t.Context(), "account:mod", "two", other.ID, read(t, d, other.ID).Version)
+		if err != nil || !back.Claimed.Equal(other.Claimed) || !read(t, d, kept.ID).Claimed.IsZero() {
+			t.Errorf("apart again: %v and %v, %v", back.Claimed, read(t, d, kept.ID).Claimed, err)
+		}
+	}
+}
+
 // dying is a store that dies at the nth write.
 type dying struct {
 	directory.Store

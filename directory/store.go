@@ -16,7 +16,7 @@ const (
 	OpRevert Op = "revert"
 	OpMerge  Op = "merge"
 	OpRedact Op = "redact"
-	OpTeam   Op = "team" // who keeps the entry changed; of our own entries, no other operation changes Claimed
+	OpTeam   Op = "team" // who keeps the entry changed; of our own entries, nothing else changes Claimed but a merge that brings a team
 )
 
 // Change is one write: the whole entry as it stands after it.

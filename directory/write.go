@@ -271,7 +271,10 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 	}
 	e.Created = was.Created
 	if e.Origin == "" && w.Op != OpTeam && w.Op != OpRedact {
-		e.Claimed, e.Fediverse = was.Claimed, was.Fediverse.clone()
+		if !isMerge(w.Batch) { // who comes with a merge has proved it of the other
+			e.Claimed = was.Claimed
+		}
+		e.Fediverse = was.Fediverse.clone()
 	}
 	op := w.Op
 	switch {

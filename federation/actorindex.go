@@ -46,9 +46,9 @@ func (x *actorIndex) apply(e *directory.Entry) {
 		delete(x.inName, e.ID)
 		drop(x.named, org, e.ID)
 	}
-	if e.Private != nil && e.Private.Team != "" && publishes(e) {
-		x.inName[e.ID] = e.Private.Team
-		x.named[e.Private.Team] = append(x.named[e.Private.Team], e.ID)
+	if org := inNameOf(e); org != "" && publishes(e) {
+		x.inName[e.ID] = org
+		x.named[org] = append(x.named[org], e.ID)
 	}
 	old := x.all[e.ID]
 	if old == nil && (e.Fediverse == nil || e.Origin != "") {
@@ -79,6 +79,20 @@ func (x *actorIndex) apply(e *directory.Entry) {
 			x.organisers[r.Target] = append(x.organisers[r.Target], e.ID)
 		}
 	}
+}
+
+// inNameOf is the organisation in whose name an entry was posted, or else the first that it says organises it: that is written
+// by its people only, or by an import.
+func inNameOf(e *directory.Entry) directory.ID {
+	if e.Private != nil && e.Private.Team != "" {
+		return e.Private.Team
+	}
+	for _, r := range e.Relations {
+		if r.Rel == "organisedBy" {
+			return r.Target
+		}
+	}
+	return ""
 }
 
 func drop(m map[directory.ID][]directory.ID, key, id directory.ID) {

@@ -102,6 +102,8 @@ type Options struct {
 	Zones func(e *directory.Entry) []string
 	// Owned is what else belongs to an account, for the export of one's data.
 	Owned func(ctx context.Context, a *Account) (any, error)
+	// Digests is what an account's mail address has subscribed to, for the export of one's data; nil: there is nothing.
+	Digests func(ctx context.Context, a *Account) (any, error)
 
 	Log *slog.Logger
 	Now func() time.Time

@@ -272,6 +272,7 @@ type exported struct {
 	Sessions []Session       `json:"sessions"`
 	Tokens   []Token         `json:"tokens"`
 	Owned    any             `json:"directory,omitempty"`
+	Digests  any             `json:"digests,omitempty"`
 
 	Records map[string][]json.RawMessage `json:"records,omitempty"` // by kind: drafts and the like
 }
@@ -297,6 +298,11 @@ func (s *Service) Export(ctx context.Context, actor *Actor) (any, error) {
 	}
 	if s.Owned != nil {
 		if out.Owned, err = s.Owned(ctx, a); err != nil {
+			return nil, err
+		}
+	}
+	if s.Digests != nil {
+		if out.Digests, err = s.Digests(ctx, a); err != nil {
 			return nil, err
 		}
 	}

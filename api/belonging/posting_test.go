@@ -232,6 +232,31 @@ func TestRelationsOnTheForm(t *testing.T) {
 	if a := olga.submit(edit, "action", "next"); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 2 {
 		t.Errorf("an untouched form: %d %v", a.status, w.entry(org.ID).Relations)
 	}
+	// Somebody saves first: what was chosen and not added yet stands in the form that says so, and is saved from there.
+	old := olga.get(edit).body
+	now = w.entry(org.ID)
+	now.Summary = "Écrit entre-temps"
+	if _, err := w.d.Put(t.Context(), "test", now); err != nil {
+		t.Fatal(err)
+	}
+	_, old, _ = strings.Cut(old, `id="posting"`)
+	old, _, _ = strings.Cut(old, "</form>")
+	v := fieldsOf(old)
+	v.Set("relation.target", string(project.ID))
+	v.Set("relation.rel", "partOf")
+	v.Set("action", "next")
+	a = olga.do(http.MethodPost, edit, v.Encode())
+	if !strings.Contains(a.body, "Écrit entre-temps") || strings.Count(a.body, string(project.ID)) < 2 {
+		t.Errorf("a conflict loses a relation: %d", a.status)
+	}
+	_, form, _ := strings.Cut(a.body, `id="posting"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	v = fieldsOf(form)
+	v.Set("action", "next")
+	if a := olga.do(http.MethodPost, edit, v.Encode()); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 3 || w.entry(org.ID).Summary != "Écrit entre-temps" {
+		t.Errorf("saving after a conflict: %d %v", a.status, w.entry(org.ID).Relations)
+	}
+	olga.submit(edit, "action", "next", "relations[2].remove", "1")
 	if a := olga.submit(edit, "action", "next", "relations[0].remove", "1"); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 1 {
 		t.Errorf("untying: %d %v", a.status, w.entry(org.ID).Relations)
 	}

@@ -173,6 +173,19 @@ func (s *Service) of(ctx context.Context, prefix string) (out []*subscription, e
 	return out, nil
 }
 
+// Kept is what is kept of the subscriptions of an account's mail address, for the export of one's data; nil when there are none.
+func (s *Service) Kept(ctx context.Context, a *account.Account) (any, error) {
+	mail, err := account.NormalMail(a.Mail)
+	if err != nil {
+		return nil, nil // it has none
+	}
+	list, err := s.of(ctx, addressKey(mail))
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list, nil
+}
+
 // Forget erases all subscriptions of a mail address.
 func (s *Service) Forget(ctx context.Context, mail string) error {
 	mail, err := account.NormalMail(mail)

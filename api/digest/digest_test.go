@@ -1,11 +1,13 @@
 package digest_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"archipel/api/account"
 	"archipel/directory"
 )
 
@@ -120,6 +122,13 @@ func TestConsent(t *testing.T) {
 	}
 	if again := n.ask(choice("anna@example.org")); again.code != known.code || strings.ReplaceAll(again.body, "\n", "") == "" || len(again.body) != len(known.body) {
 		t.Error("the answer tells that the address is known")
+	}
+	kept, err := n.service.Kept(t.Context(), &account.Account{Mail: "Anna@example.org"})
+	if b, bad := json.Marshal(kept); err != nil || bad != nil || !strings.Contains(string(b), `"mail":"anna@example.org"`) || !strings.Contains(string(b), `"every"`) {
+		t.Errorf("the export of one's data: %s %v", b, err)
+	}
+	if other, err := n.service.Kept(t.Context(), &account.Account{Mail: "ann@example.org"}); err != nil || other != nil {
+		t.Errorf("somebody else's: %v %v", other, err)
 	}
 	n.put(place("Le Nouveau", 4.23, 45.75))
 	n.clock.later(3 * day)
