@@ -227,3 +227,21 @@ func TestSubscribe(t *testing.T) {
 		t.Errorf("%q %v", address, err)
 	}
 }
+
+// TestSaidToOrganise: an event that says who organises it, as imports do, is told in the name of that organisation.
+func TestSaidToOrganise(t *testing.T) {
+	in := open(t, nil)
+	org := in.organisation("la-fourmiliere", nil)
+	p := fedtest.NewPeer(t)
+	in.follows(p, in.actor(org))
+	e := event("Bal")
+	e.Relations = []directory.Relation{{Rel: "organisedBy", Target: org.ID}}
+	e = in.put(e)
+	create := p.Await("Create", 1)[0]
+	if create["actor"] != in.actor(org) || create["object"].(map[string]any)["id"] != in.base+"/id/"+string(e.ID) {
+		t.Errorf("the Create is %v", create)
+	}
+	if _, doc := fedtest.Get(t, in.actor(org)+"/outbox"); doc["totalItems"] != 1.0 {
+		t.Errorf("the outbox: %v", doc)
+	}
+}
