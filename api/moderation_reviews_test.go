@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -154,6 +157,29 @@ func toldOf(mails []account.Mail, words string) (n int) {
 	return n
 }
 
+// send sends a body of any kind.
+func (p *person) send(method, path, kind, body string, header ...string) answer {
+	p.tn.t.Helper()
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Header.Set("Content-Type", kind)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	for name, value := range p.cookies {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	res, err := p.tn.server.Handler().Test(req, -1)
+	if err != nil {
+		p.tn.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.tn.t.Fatal(err)
+	}
+	return answer{res, string(b)}
+}
+
 func TestNothingToLookAt(t *testing.T) {
 	tn := openTown(t)
 	anna, mod := tn.somebody("anna", account.Member, "fr"), tn.somebody("mod", account.Moderator, "fr")
@@ -213,6 +239,30 @@ func TestChangesAreLookedAtBefore(t *testing.T) {
 	}
 	if got := tn.entry(e.ID); got.Summary != "On y danse, le soir." || got.Contact == nil || got.Contact.Phone == "" || len(got.Private.Owners) != 1 {
 		t.Errorf("after approval: %+v", got)
+	}
+	// Programs are told that it waits; the export of one's data has it.
+	stands := tn.entry(e.ID)
+	m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(anna.get("/add").body)
+	req := []string{"If-Match", tn.get("/api/collections/places/items/" + string(e.ID)).Header.Get("ETag"), "X-CSRF-Token", m[1], "Accept", "application/json"}
+	patch := func(body string) answer {
+		return anna.send(http.MethodPatch, "/api/collections/places/items/"+string(e.ID), "application/merge-patch+json", body, req...)
+	}
+	if got := patch(`{"properties":{"summary":"Par un programme."}}`); got.StatusCode != http.StatusAccepted || !strings.Contains(got.body, `"proposal"`) {
+		t.Errorf("a program changes it: %d %s", got.StatusCode, got.body)
+	}
+	if got := patch(`{"properties":{"name":""}}`); got.StatusCode != http.StatusBadRequest || !strings.Contains(got.body, "name") {
+		t.Errorf("a program sends what is wrong: %d %s", got.StatusCode, got.body)
+	}
+	if tn.entry(e.ID).Version != stands.Version || !strings.Contains(mod.get("/moderate?show=correction").body, "programme") {
+		t.Error("the change of a program does not wait")
+	}
+	a, err := tn.accounts.Get(t.Context(), anna.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned, err := api.Owned(tn.d)(t.Context(), a)
+	if b, bad := json.Marshal(owned); err != nil || bad != nil || !strings.Contains(string(b), "Par un programme.") {
+		t.Errorf("the export of one's data: %s %v", b, err)
 	}
 	// What changes nothing takes back what waits.
 	anna.change(e.ID, url.Values{"summary": {"Autre chose."}})

@@ -182,13 +182,21 @@ type ownedChange struct {
 	Note  string        `json:"note,omitempty"`
 }
 
-// Owned lists what belongs to an account, for the export of one's data: entries whose team has it, and every change that it
-// made.
+type ownedWaits struct {
+	Of      directory.ID     `json:"of"`
+	Created time.Time        `json:"created"`
+	Note    string           `json:"note,omitempty"`
+	Entry   *directory.Entry `json:"entry"` // as it would be
+}
+
+// Owned lists what belongs to an account, for the export of one's data: entries whose team has it, every change that it
+// made, and those that wait for moderators.
 func Owned(d *directory.Directory) func(context.Context, *account.Account) (any, error) {
 	return func(ctx context.Context, a *account.Account) (any, error) {
 		var out struct {
 			Entries []ownedEntry  `json:"entries"`
 			Changes []ownedChange `json:"changes"`
+			Waiting []ownedWaits  `json:"waiting,omitempty"`
 		}
 		for after := directory.Seq(0); ; {
 			changes, err := d.Changes(ctx, after, 1000)
@@ -218,6 +226,23 @@ func Owned(d *directory.Directory) func(context.Context, *account.Account) (any,
 			}
 			return nil
 		})
+		for after := ""; err == nil; {
+			var page []Proposal
+			if page, err = Proposals(ctx, d.Store(), after, 200); len(page) == 0 {
+				break
+			}
+			for i := range page {
+				p := &page[i]
+				if after = string(p.ID); p.Author != account.AuthorPrefix+a.ID {
+					continue
+				}
+				var e directory.Entry
+				if err = directory.DecodeStored(p.Entry, &e); err != nil {
+					break
+				}
+				out.Waiting = append(out.Waiting, ownedWaits{p.Of, p.Created, p.Note, &e})
+			}
+		}
 		return out, err
 	}
 }
