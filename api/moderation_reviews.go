@@ -41,6 +41,7 @@ const (
 	outcomeNone   outcome = ""
 	outcomeAsk    outcome = "ask"
 	outcomeRevert outcome = "revert"
+	outcomeSeen   outcome = "seen" // with words for the author
 )
 
 // Reviews is the follower that notes which public entries were changed by somebody who may not publish, for the queue,
@@ -164,13 +165,17 @@ func (f *Reviews) fold(ctx context.Context, r *review, ch *directory.Change) (*r
 		return nil, outcomeNone, err
 	}
 	differs := len(judged(before, &ch.Entry)) > 0
+	decides := account.May(actor, account.ModerateDecide, before) == nil // a trusted author's words are not for others
 	if account.May(actor, account.EntryPublish, before) == nil {
 		switch {
 		case r == nil || differs && ch.Op != directory.OpRevert:
 			return nil, outcomeNone, nil
 		case !differs && !ch.Entry.Checked.Equal(before.Checked):
-			return nil, outcomeNone, nil // seen
-		case !differs && ch.Note != "":
+			if ch.Note != "" && decides {
+				return nil, outcomeSeen, nil
+			}
+			return nil, outcomeNone, nil
+		case !differs && ch.Note != "" && decides:
 			next.Asked, next.Question, next.Answered = ch.Time, ch.Note, false
 			return next, outcomeAsk, nil
 		case !differs:
@@ -232,8 +237,8 @@ func (f *Reviews) tell(ctx context.Context, author string, ch *directory.Change,
 		Key: "review " + string(ch.Entry.ID) + " " + strconv.FormatInt(int64(ch.Seq), 10), Template: "mail.decision_ask", Account: id,
 		Params: map[string]string{"Entry": ch.Entry.Name, "Reason": ch.Note}, Link: f.base + frontend.EntryURL(ch.Entry.Slug),
 	}
-	if came == outcomeRevert {
-		m.Template = "mail.change_revert"
+	if came != outcomeAsk {
+		m.Template = "mail.change_" + string(came)
 	}
 	return f.accounts.Mailer.Send(ctx, m)
 }

@@ -130,10 +130,14 @@ func TestChangesAreLookedAtAfterwards(t *testing.T) {
 	// What was seen is the base of the next.
 	anna.change(e.ID, url.Values{"summary": {"On y coud."}})
 	tn.noteChanges()
-	if got := mod.decideChange(e.ID, "seen", ""); got.StatusCode != http.StatusSeeOther {
+	if got := mod.decideChange(e.ID, "seen", "Joli travail."); got.StatusCode != http.StatusSeeOther {
 		t.Fatalf("approving: %d %s", got.StatusCode, got.body)
 	}
 	tn.noteChanges()
+	tn.noteChanges()
+	if toldOf(tn.to("anna@example.org"), "Joli travail.") != 1 {
+		t.Error("the words of the approval do not reach the author once")
+	}
 	if listed() {
 		t.Error("it is listed after it was seen")
 	}
