@@ -50,7 +50,10 @@ func TestIslands(t *testing.T) {
 		t.Error("its page does not say whose it is, and under which licence")
 	}
 	operator(dirA, "end", addressB)
-	eventually(t, "the event is gone", func() bool { status, _ := a.get("/e/" + here.Slug); return status == http.StatusNotFound || status == http.StatusGone })
+	eventually(t, "the event is gone", func() bool {
+		status, _ := a.get("/e/" + here.Slug)
+		return status == http.StatusNotFound || status == http.StatusGone
+	})
 	eventually(t, "b knows that a left", func() bool { return strings.Contains(operator(dirB, "list"), "it follows us: ended") })
 	if e, err := openBeside(t, dirA).Entry(t.Context(), here.ID); err != nil || e.Status != directory.Hidden {
 		t.Errorf("what stays until it is purged: %v, %v", e.Status, err)
