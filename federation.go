@@ -21,14 +21,6 @@ type fediverse struct {
 	islands *islands.Service
 }
 
-// archipelago is the instance's agreements with other directories; nil when it takes no part.
-func (f *fediverse) archipelago() *islands.Service {
-	if f == nil {
-		return nil
-	}
-	return f.islands
-}
-
 func (f *fediverse) handler() http.Handler {
 	if f == nil {
 		return nil

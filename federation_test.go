@@ -118,8 +118,13 @@ func TestFederation(t *testing.T) {
 	if status, o := fedtest.Get(t, base+"/id/"+string(e.ID)); status != http.StatusGone || o["type"] != "Tombstone" {
 		t.Errorf("the object is %d %v now", status, o)
 	}
-	if all := peer.Received(""); len(all) != 5 {
-		t.Errorf("%d activities came, 5 were to come: %v", len(all), all)
+	// What was under way when the program was killed may come again, under its id.
+	ids := map[any]bool{}
+	for _, a := range peer.Received("") {
+		ids[a["id"]] = true
+	}
+	if len(ids) != 5 {
+		t.Errorf("%d different activities came, 5 were to come: %v", len(ids), peer.Received(""))
 	}
 	if err := p.stop(); err != nil {
 		t.Errorf("it stopped with %v; it said %s", err, p.stderr)

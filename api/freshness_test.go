@@ -17,11 +17,10 @@ import (
 // TestStaleList: moderators see what nobody confirmed for long and what is hidden, and settle it; others do not.
 func TestStaleList(t *testing.T) {
 	tn := openTown(t)
-	moderator, member := tn.somebody("zoe", account.Moderator, "fr"), tn.somebody("anna", account.Member, "fr")
 	list := tn.put(place("Le Vieux", "Feurs", 4.22, 45.74, "amap"), place("Le Masqué", "Feurs", 4.22, 45.74, "amap"), event("Une fête", now.AddDate(0, 0, 3), ""))
 	began := tn.clock()
 	tn.clock = func() time.Time { return began.AddDate(0, 25, 0) }
-	moderator, member = tn.somebody("zoe2", account.Moderator, "fr"), tn.somebody("anna2", account.Member, "fr") // sessions end meanwhile
+	moderator, member := tn.somebody("zoe", account.Moderator, "fr"), tn.somebody("anna", account.Member, "fr")
 	fresh := tn.put(place("Le Neuf", "Feurs", 4.22, 45.74, "amap"))[0]
 	hidden := list[1]
 	hidden.Status = directory.Hidden
