@@ -120,9 +120,7 @@ func (tn *town) addresses(e *directory.Entry) (list []string) {
 			}
 		}
 	}
-	for _, kind := range []string{"/api/collections/entries", "/api/collections/entries/items", "/api/collections/entries/items/" + string(e.ID), "/tiles/entries/" + tileAt(orb.Point{4.84, 45.76}, 14) + ".mvt"} {
-		list = append(list, kind)
-	}
+	list = append(list, "/api/collections/entries", "/api/collections/entries/items", "/api/collections/entries/items/"+string(e.ID), "/tiles/entries/"+tileAt(orb.Point{4.84, 45.76}, 14)+".mvt")
 	if len(list) < 60 {
 		tn.t.Fatalf("%d addresses only", len(list))
 	}
