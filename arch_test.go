@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	// only be longer. The rest of api knows federation by small interfaces.
 	"api/archipelago": {"directory", "directory/taxonomy", "geo", "geo/geocode", "frontend", "federation", "federation/islands", "api"},
 	"api/fediverse":   {"directory", "frontend", "federation", "api"},
-	"scripts":               {"directory", "geo", "search", "frontend", "federation", "scripts"},
+	"scripts":         {"directory", "geo", "search", "frontend", "federation", "scripts"},
 }
 
 // TestDirectionOfImports keeps the rooms of the house apart: geo, search, federation and the stores know the directory and
