@@ -57,6 +57,7 @@ type Service struct {
 	came      *seenSet // what came in, as far as this process remembers
 	rooms     guests
 	authors   authors
+	flags     sync.Mutex    // held while a report is taken, so that their number is true
 	settle    time.Duration // see settleFor
 }
 

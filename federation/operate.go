@@ -40,11 +40,6 @@ func Hosts(ctx context.Context, store directory.Store) ([]Host, error) {
 	return all[Host](ctx, store, kindHost)
 }
 
-// Reports lists what other servers reported.
-func Reports(ctx context.Context, store directory.Store) ([]Report, error) {
-	return all[Report](ctx, store, kindReport)
-}
-
 // Replies lists what was written elsewhere under our objects.
 func Replies(ctx context.Context, store directory.Store) ([]Reply, error) {
 	return all[Reply](ctx, store, kindReply)

@@ -15,7 +15,6 @@ import (
 const (
 	kindReaction = "ap-reaction" // entry/Like|Announce/hash of the actor
 	kindReply    = "ap-reply"    // hash of the reply's id
-	kindReport   = "ap-report"   // time and hash of the activity's id
 )
 
 // reaction is a Like or an Announce of one of our objects: one of each kind for each actor.
@@ -189,38 +188,4 @@ func (s *Service) deleteRepliesOf(ctx context.Context, actor string) error {
 		}
 		return s.store.DeleteRecord(ctx, kindReply, rec.Key, 0)
 	})
-}
-
-// Report is a Flag from elsewhere, for the moderators.
-type Report struct {
-	ID       string    `json:"id"`
-	Actor    string    `json:"actor"` // of Mastodon this is the server's own actor: nobody is told on
-	Objects  []string  `json:"objects"`
-	Content  string    `json:"content"` // plain text
-	Received time.Time `json:"received"`
-}
-
-// flag puts a report of our objects into the moderators' queue.
-func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
-	if p := s.policy.get(); p.Rule(vocab.Host(a.Actor)).RejectReports {
-		return nil
-	}
-	said := vocab.ReadThing(a.Doc)
-	if said.Content == "" {
-		said.Content = said.Summary // Lemmy says why there
-	}
-	r := Report{ID: a.ID, Actor: a.Actor, Content: short(plain(said.Content), 4000), Received: s.Now().UTC()}
-	for _, o := range a.Objects {
-		if s.ours(o.ID) {
-			r.Objects = append(r.Objects, o.ID)
-		}
-	}
-	if len(r.Objects) == 0 {
-		return nil
-	}
-	err := put(ctx, s.store, kindReport, hashKey(a.ID), r, 0, time.Time{})
-	if isStale(err) {
-		return nil
-	}
-	return err
 }
