@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"archipel/api"
 	"archipel/directory"
@@ -62,13 +63,13 @@ func (c config) federated() (bool, error) {
 	return false, fmt.Errorf("-federation %q: want on or off: %w", c["federation"], errUsage)
 }
 
-func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger) (*fediverse, error) {
+func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger, now func() time.Time) (*fediverse, error) {
 	on, err := c.federated()
 	if err != nil || !on {
 		return nil, err
 	}
 	s, err := federation.New(ctx, federation.Options{
-		Directory: d, Published: published, PublicURL: c["public-url"], Version: version(), Log: log,
+		Directory: d, Published: published, PublicURL: c["public-url"], Version: version(), Log: log, Now: now,
 		Site: func() federation.Site {
 			site := site.get()
 			return federation.Site{Name: site.Name, Summary: site.Tagline, Lang: site.Languages[0], SignedFetch: site.SignedFetch}
@@ -78,7 +79,7 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 		return nil, err
 	}
 	isles, err := islands.New(ctx, islands.Options{
-		Network: s, Directory: d, Mirrors: mirrors, Taxonomy: words, Zones: z.Zones, PublicURL: c["public-url"], Version: version(), Log: log,
+		Network: s, Directory: d, Mirrors: mirrors, Taxonomy: words, Zones: z.Zones, PublicURL: c["public-url"], Version: version(), Log: log, Now: now,
 		Site: func() islands.Site {
 			site := site.get()
 			return islands.Site{Name: site.Name, Summary: site.Tagline, Territory: site.Territory, Languages: site.Languages, Licence: site.Licence, Contact: site.Contact}

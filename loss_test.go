@@ -80,9 +80,18 @@ func (h *hand) enters(t *testing.T, dir, mail, role string) (token string) {
 	cmd := exec.Command(os.Args[0], "account", "create", "-data", dir, "-role", role, "-mail", mail)
 	cmd.Env = append(os.Environ(), "ARCHIPEL_TEST_PROGRAM=1")
 	out, err := cmd.CombinedOutput()
-	link, parseErr := url.Parse(regexp.MustCompile(`https?://\S+`).FindString(string(out)))
-	if err != nil || parseErr != nil {
-		t.Fatalf("account create: %v %v\n%s", err, parseErr, out)
+	if err != nil {
+		t.Fatalf("account create: %v\n%s", err, out)
+	}
+	return h.follows(t, string(out))
+}
+
+// follows opens the link that a new account was given, and makes a token for programs.
+func (h *hand) follows(t *testing.T, said string) (token string) {
+	t.Helper()
+	link, err := url.Parse(regexp.MustCompile(`https?://\S+`).FindString(said))
+	if err != nil {
+		t.Fatalf("account create said %q: %v", said, err)
 	}
 	if code, body, _ := h.post(link.RequestURI(), "/confirm", url.Values{"token": {link.Query().Get("token")}, "password": {"trois petits chats gris"}}); code != http.StatusSeeOther {
 		t.Fatalf("entering: %d %s", code, body)

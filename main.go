@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 	_ "time/tzdata" // events keep their time zone on machines without one
 )
 
@@ -43,6 +44,7 @@ type command struct {
 type environment struct {
 	getenv         func(string) string
 	stdout, stderr io.Writer
+	now            func() time.Time
 }
 
 func commands() []command {
@@ -68,13 +70,16 @@ func commands() []command {
 
 // run is the whole program: it returns when the command is done, or ctx ends.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	env := &environment{getenv: getenv, stdout: stdout, stderr: stderr}
+	return runIn(ctx, &environment{getenv: getenv, stdout: stdout, stderr: stderr, now: time.Now}, args)
+}
+
+func runIn(ctx context.Context, env *environment, args []string) error {
 	name := "serve"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
 	}
 	if name == "help" || len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") && name == "serve" {
-		return help(stdout)
+		return help(env.stdout)
 	}
 	for _, c := range commands() {
 		if c.name == name {

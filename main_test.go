@@ -30,7 +30,11 @@ func TestMain(m *testing.M) {
 		// The test closes standard input to stop it in good order.
 		go func() { _, _ = io.Copy(io.Discard, os.Stdin); stop() }()
 	}
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+	env := &environment{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr, now: time.Now}
+	if path := os.Getenv("ARCHIPEL_TEST_CLOCK"); path != "" {
+		env.now = (&wall{path: path}).now
+	}
+	if err := runIn(ctx, env, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "archipel:", err)
 		os.Exit(1)
 	}

@@ -113,7 +113,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		leases = directory.NewLeases(directory.LeaseOptions{Store: store, Log: log})
 	}
 	d, err := directory.Open(ctx, directory.Options{
-		Store: store, Leases: leases, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced, mirrors}, Rules: rules(words), Log: log,
+		Store: store, Leases: leases, Views: []directory.View{index, relations, sources, published, waiting, alike, owners, sourced, mirrors}, Rules: rules(words), Log: log, Now: env.now,
 	})
 	err = errors.Join(err, opening.Wait())
 	if finder != nil {
@@ -146,7 +146,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	fediverse, err := openFederation(ctx, c, d, published, mirrors, words, zoner{places}, site, log)
+	fediverse, err := openFederation(ctx, c, d, published, mirrors, words, zoner{places}, site, log, env.now)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		Accounts: accounts, Waiting: waiting,
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, TaxonomySaved: edited.saved, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
-		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log,
+		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log, Now: env.now,
 	})
 	if err != nil {
 		return err
