@@ -116,6 +116,11 @@ func HostOf(text string) (string, error) {
 // Ask asks another directory to let us show what is in a scope.
 func Ask(ctx context.Context, store directory.Store, island string, scope Scope, policy Policy) (Agreement, error) {
 	host, err := HostOf(island)
+	return AskSaying(ctx, store, island, scope, policy, "")
+}
+
+// AskSaying is [Ask] with a few words for the people of the other directory, in plain text.
+func AskSaying(ctx context.Context, store directory.Store, island string, scope Scope, policy Policy, message string) (Agreement, error) {
 	if err != nil {
 		return Agreement{}, err
 	}
@@ -130,10 +135,14 @@ func Ask(ctx context.Context, store directory.Store, island string, scope Scope,
 		return Agreement{}, directory.Invalid{{Field: "policy", Code: directory.CodeUnknown, Params: map[string]any{"value": string(policy)}}}
 	}
 	return decide(ctx, store, host, func(a *Agreement) error {
-		a.In.Asked, a.In.Agreed, a.In.Policy, a.In.Note = scope, Scope{Others: true}, policy, ""
+		a.In.Note = cut(message, maxSaid)
+		a.In.Asked, a.In.Agreed, a.In.Policy = scope, Scope{Others: true}, policy
 		a.In.Follow = "follows/" + uuid.NewString() // what comes before it is the server's to say
 		a.In.set(Asked, true, "Follow")
 		return nil
+// maxSaid is how long the words are that go with what is asked or refused, in bytes.
+const maxSaid = 2000
+
 	})
 }
 
@@ -184,7 +193,7 @@ func Refuse(ctx context.Context, store directory.Store, host, note string) (Agre
 		if a.Out.State != Asked {
 			return ErrNoAgreement
 		}
-		a.Out.Note = note
+		a.Out.Note = cut(note, maxSaid)
 		a.Out.set(Refused, true, "Reject")
 		return nil
 	})

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"archipel/directory"
 	"archipel/federation"
@@ -223,7 +225,7 @@ func isMirror(doc map[string]any) bool {
 func (d *Description) clean(actor string) {
 	d.Actor = actor
 	for s, most := range map[*string]int{&d.Name: 200, &d.Summary: 500, &d.Rules: 5000, &d.Contact: 300, &d.Software: 100, &d.Territory.Name: 200, &d.Licence: 100} {
-		*s = cut(strings.ToValidUTF8(strings.TrimSpace(*s), ""), most)
+		*s = cut(tidy(*s), most)
 	}
 	if d.Name == "" {
 		d.Name = vocab.Host(actor)
@@ -231,7 +233,13 @@ func (d *Description) clean(actor string) {
 	if vocab.Host(d.Address) != vocab.Host(actor) {
 		d.Address = ""
 	}
-	d.Languages, d.Licences, d.Territory.Zones = d.Languages[:min(len(d.Languages), 50)], d.Licences[:min(len(d.Licences), 100)], d.Territory.Zones[:min(len(d.Territory.Zones), 200)]
+	for list, most := range map[*[]string]int{&d.Languages: 50, &d.Licences: 100, &d.Territory.Zones: 200} {
+		*list = slices.DeleteFunc((*list)[:min(len(*list), most)], func(v string) bool { return v == "" || len(v) > 80 || tidy(v) != v })
+	}
+	if b := d.Territory.Box; b != nil && !(b[0] >= -180 && b[2] <= 180 && b[0] <= 180 && b[2] >= -180 && b[1] >= -90 && b[1] <= b[3] && b[3] <= 90) {
+		d.Territory.Box = nil
+	}
+	d.Mirrored = max(0, d.Mirrored)
 	d.Categories = cleanWords(d.Categories, 2000)
 	if g := d.Territory.Shape; g != nil {
 		scope := Scope{Area: g}
@@ -239,8 +247,8 @@ func (d *Description) clean(actor string) {
 			d.Territory.Shape = nil
 		}
 	}
-	for kind := range d.Entries {
-		if len(d.Entries) > 10 || len(kind) > 40 {
+	for kind, n := range d.Entries {
+		if len(d.Entries) > 10 || len(kind) > 40 || n < 0 {
 			d.Entries = nil
 			break
 		}
@@ -251,18 +259,29 @@ func cleanWords(words []word, most int) []word {
 	words = words[:min(len(words), most)]
 	for i := range words {
 		w := &words[i]
-		w.ID, w.Schema = cut(w.ID, 80), cut(w.Schema, 80)
+		w.ID, w.Schema = cut(w.ID, 80), cut(w.Schema, 80) // as it is: entries name it so
 		w.Under, w.OSM, w.Needs = w.Under[:min(len(w.Under), 10)], w.OSM[:min(len(w.OSM), 20)], w.Needs[:min(len(w.Needs), 20)]
 		if len(w.Label) > 20 {
 			w.Label = nil
 		}
 		for lang, text := range w.Label {
-			if w.Label[lang] = cut(text, 100); len(lang) > 20 {
+			if w.Label[lang] = cut(tidy(text), 100); len(lang) > 20 {
 				delete(w.Label, lang)
 			}
 		}
 	}
 	return words
+}
+
+// tidy is a text of a stranger without what would garble the page that shows it: control characters, but for new lines,
+// and those that turn the direction of what follows.
+func tidy(s string) string {
+	return cut(strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r != '\n' && unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))), 5000)
 }
 
 // cut shortens a text to so many bytes, at the end of a character.

@@ -78,7 +78,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 			return true, nil // it says so again
 		}
 		before := v.Out
-		v.Out.Follow, v.Out.Asked, v.Out.Note = a.ID, scope, ""
+		v.Out.Follow, v.Out.Asked, v.Out.Note = a.ID, scope, tidy(vocab.Text(doc, "summary"))
 		switch {
 		case before.State == Offered:
 			v.Out.set(Narrowed, true, "Accept") // what was offered holds, whatever is asked
@@ -140,7 +140,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 				return false, nil
 			}
 			v.In.set(after, false, "")
-			v.In.Note = cut(vocab.Text(doc, "summary"), 500)
+			v.In.Note = tidy(vocab.Text(doc, "summary"))
 			return true, nil
 		}
 		return false, nil
@@ -290,6 +290,9 @@ func (s *Service) refreshAbout(ctx context.Context, host string) error {
 	if err != nil || a.Actor == "" || s.Now().Sub(a.Seen) < 24*time.Hour {
 		return err
 	}
+		if side.Note != "" {
+			doc["summary"] = side.Note
+		}
 	about, inbox, err := s.describe(ctx, a.Actor)
 	if err != nil {
 		return fmt.Errorf("description: %w", err)

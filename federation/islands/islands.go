@@ -140,7 +140,8 @@ func (s *Service) work(ctx context.Context) error {
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	var reconciled string // what visibility was last made from
-	var purged time.Time
+	var purged, mapped time.Time
+	maps := map[string]int64{}
 	for {
 		s.refresh(ctx)
 		s.tell(ctx, &asking)
@@ -160,6 +161,15 @@ func (s *Service) work(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+		if now := time.Now(); now.Sub(mapped) >= s.Look && s.syncs.try("maps") {
+			mapped = now
+			asking.Go(func() {
+				defer s.syncs.done("maps")
+				if err := s.remap(ctx, maps); err != nil && ctx.Err() == nil {
+					s.Log.Warn("islands: entries are translated again later", "err", err)
+				}
+			})
+		}
 			return ctx.Err()
 		case <-s.wake:
 		case <-tick.C:

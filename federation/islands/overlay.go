@@ -92,13 +92,8 @@ func Map(ctx context.Context, store directory.Store, host string) (map[string]st
 
 // SetMap says how the words of an island are said in ours, and writes its entries anew.
 func (s *Service) SetMap(ctx context.Context, author, host string, words map[string]string) error {
-	if len(words) > 2000 {
-		return directory.Invalid{{Field: "words", Code: directory.CodeTooMany, Params: map[string]any{"max": 2000, "got": len(words)}}}
-	}
-	for theirs, ours := range words {
-		if ours != "" && !s.Taxonomy.Valid(ours) || theirs == "" || len(theirs) > 80 {
-			return directory.Invalid{{Field: "words." + theirs, Code: directory.CodeUnknown, Params: map[string]any{"value": ours}}}
-		}
+	if err := s.checkMap(words); err != nil {
+		return err
 	}
 	_, err := change(ctx, s.store, kindMap, host, func(v *map[string]string, _ int64) (bool, error) {
 		*v = words

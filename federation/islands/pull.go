@@ -44,6 +44,7 @@ type SyncState struct {
 	Error    string         `json:"error,omitempty"`
 	Since    time.Time      `json:"since,omitzero"`    // of the first failure in the row
 	Refused  map[string]int `json:"refused,omitempty"` // what was not taken, by why, since it was last compared
+	Mapped   int64          `json:"mapped,omitempty"`  // revision of the map of its words that its entries were last written with
 }
 
 func (s *Service) syncState(ctx context.Context, host string) (SyncState, error) {
