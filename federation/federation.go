@@ -52,6 +52,7 @@ type Service struct {
 	hosts     *hostStates
 	followers *followerSet
 	work      chan struct{} // something came in
+	passing   chan struct{} // a report is to be passed on
 	limits    *limiters
 	intake    intake   // makes what came in durable
 	came      *seenSet // what came in, as far as this process remembers
@@ -82,7 +83,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s := &Service{
 		Options: o, base: o.PublicURL, host: vocab.Host(o.PublicURL), store: o.Directory.Store(), client: client,
-		work: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(), settle: settleFor,
+		work: make(chan struct{}, 1), passing: make(chan struct{}, 1), bodies: newBodies(), limits: newLimiters(), came: newSeenSet(), settle: settleFor,
 	}
 	own, err := openKeys(ctx, s.store, relayKey)
 	if err != nil {
@@ -112,6 +113,7 @@ func (s *Service) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.Directory.Leases().Run(ctx, "federation inbox", s.processInbox) })
+	wg.Go(func() { s.Directory.Leases().Run(ctx, "federation reports", s.passOn) })
 	wg.Go(func() { s.watchPolicy(ctx) })
 }
 

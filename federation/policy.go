@@ -44,6 +44,7 @@ type Rule struct {
 	RejectMedia   bool     `json:"rejectMedia,omitempty"`
 	RejectReports bool     `json:"rejectReports,omitempty"`
 	Comment       string   `json:"comment,omitempty"`
+	Private       string   `json:"private,omitempty"`   // a comment for this instance's team; it is not exported
 	Obfuscate     bool     `json:"obfuscate,omitempty"` // kept for the export
 }
 
@@ -78,8 +79,18 @@ func Domain(text string) (string, error) {
 
 // Rule returns what is said of a host, or of the nearest domain above it. A rule for a name holds on all its ports.
 func (p *Policy) Rule(host string) Rule {
-	r, _ := nearest(host, func(d string) (Rule, bool) { r, ok := p.Rules[d]; return r, ok })
+	r, _ := p.RuleOf(host)
 	return r
+}
+
+// RuleOf is [Policy.Rule] with the domain that the rule is about, "" when there is none.
+func (p *Policy) RuleOf(host string) (r Rule, domain string) {
+	type named struct {
+		Rule
+		domain string
+	}
+	found, _ := nearest(host, func(d string) (named, bool) { r, ok := p.Rules[d]; return named{r, d}, ok })
+	return found.Rule, found.domain
 }
 
 // Blocked reports whether nothing is exchanged with a host.
@@ -147,6 +158,29 @@ func ChangePolicy(ctx context.Context, store directory.Store, change func(*Polic
 	}
 }
 
+// ChangePolicy is the function of that name, with effect before it returns: followers that the policy shuts out are gone.
+func (s *Service) ChangePolicy(ctx context.Context, change func(*Policy) error) (Policy, error) {
+	p, err := ChangePolicy(ctx, s.store, change)
+	if err != nil {
+		return p, err
+	}
+	if err := s.policy.refresh(ctx); err != nil {
+		return p, err
+	}
+	s.shutOut(ctx)
+	return p, nil
+}
+
+// shutOut drops the followers with whom nothing is exchanged.
+func (s *Service) shutOut(ctx context.Context) {
+	p := s.policy.get()
+	s.Log.Info("federation: the policy changed", "mode", p.Mode, "rules", len(p.Rules))
+	s.dropFollowers(ctx, func(f *follower) bool { return p.Blocked(f.Host) }, "blocked")
+}
+
+// Policy is who may take part, as this process knows it. It is not to be changed.
+func (s *Service) Policy() Policy { return s.policy.get() }
+
 // policyCache keeps the policy as the store has it.
 type policyCache struct {
 	store directory.Store
@@ -208,9 +242,7 @@ func (s *Service) watchPolicy(ctx context.Context) {
 			continue
 		}
 		if changed {
-			p := s.policy.get()
-			s.Log.Info("federation: the policy changed", "mode", p.Mode, "rules", len(p.Rules))
-			s.dropFollowers(ctx, func(f *follower) bool { return p.Blocked(f.Host) }, "blocked")
+			s.shutOut(ctx)
 		}
 		if n%2 == 1 {
 			if err := s.refreshKeys(ctx); err != nil && ctx.Err() == nil {
