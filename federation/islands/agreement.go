@@ -115,12 +115,12 @@ func HostOf(text string) (string, error) {
 
 // Ask asks another directory to let us show what is in a scope.
 func Ask(ctx context.Context, store directory.Store, island string, scope Scope, policy Policy) (Agreement, error) {
-	host, err := HostOf(island)
 	return AskSaying(ctx, store, island, scope, policy, "")
 }
 
 // AskSaying is [Ask] with a few words for the people of the other directory, in plain text.
 func AskSaying(ctx context.Context, store directory.Store, island string, scope Scope, policy Policy, message string) (Agreement, error) {
+	host, err := HostOf(island)
 	if err != nil {
 		return Agreement{}, err
 	}
@@ -135,16 +135,16 @@ func AskSaying(ctx context.Context, store directory.Store, island string, scope 
 		return Agreement{}, directory.Invalid{{Field: "policy", Code: directory.CodeUnknown, Params: map[string]any{"value": string(policy)}}}
 	}
 	return decide(ctx, store, host, func(a *Agreement) error {
-		a.In.Note = cut(message, maxSaid)
 		a.In.Asked, a.In.Agreed, a.In.Policy = scope, Scope{Others: true}, policy
 		a.In.Follow = "follows/" + uuid.NewString() // what comes before it is the server's to say
 		a.In.set(Asked, true, "Follow")
+		a.In.Note = cut(message, maxSaid)
 		return nil
-// maxSaid is how long the words are that go with what is asked or refused, in bytes.
-const maxSaid = 2000
-
 	})
 }
+
+// maxSaid is how long the words are that go with what is asked or refused, in bytes.
+const maxSaid = 2000
 
 // Offer invites another directory to follow us for a scope. When it asks for that or less, it is accepted at once.
 func Offer(ctx context.Context, store directory.Store, island string, scope Scope) (Agreement, error) {

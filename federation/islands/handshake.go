@@ -267,6 +267,9 @@ func (s *Service) message(a *Agreement, d Direction) map[string]any {
 	switch side.Tell {
 	case "Follow":
 		doc["id"], doc["object"], doc["scope"] = follow["id"], a.Actor, side.Asked
+		if side.Note != "" {
+			doc["summary"] = side.Note
+		}
 	case "Undo":
 		doc["object"], doc["state"] = follow, string(side.State)
 	case "Offer":
@@ -290,9 +293,6 @@ func (s *Service) refreshAbout(ctx context.Context, host string) error {
 	if err != nil || a.Actor == "" || s.Now().Sub(a.Seen) < 24*time.Hour {
 		return err
 	}
-		if side.Note != "" {
-			doc["summary"] = side.Note
-		}
 	about, inbox, err := s.describe(ctx, a.Actor)
 	if err != nil {
 		return fmt.Errorf("description: %w", err)

@@ -153,14 +153,6 @@ func (s *Service) work(ctx context.Context) error {
 			}
 		}
 		s.pollAll(ctx, &asking)
-		if now := s.Now(); now.Sub(purged) > time.Hour {
-			purged = now
-			if err := s.purge(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Warn("islands: purging will go on later", "err", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
 		if now := time.Now(); now.Sub(mapped) >= s.Look && s.syncs.try("maps") {
 			mapped = now
 			asking.Go(func() {
@@ -170,6 +162,14 @@ func (s *Service) work(ctx context.Context) error {
 				}
 			})
 		}
+		if now := s.Now(); now.Sub(purged) > time.Hour {
+			purged = now
+			if err := s.purge(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("islands: purging will go on later", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.wake:
 		case <-tick.C:
