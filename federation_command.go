@@ -215,6 +215,12 @@ func federationStatus(ctx context.Context, store directory.Store, w io.Writer) e
 	if err != nil {
 		return err
 	}
+	waiting := 0
+	for _, r := range replies {
+		if r.State == federation.ReplyPending {
+			waiting++
+		}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "mode %s, %d domains allowed, %d with a rule\n", p.Mode, len(p.Allowed), len(p.Rules))
 	for _, domain := range slices.Sorted(maps.Keys(p.Rules)) {
@@ -237,7 +243,7 @@ func federationStatus(ctx context.Context, store directory.Store, w io.Writer) e
 	for _, r := range reports {
 		fmt.Fprintf(&b, "  %s from %s about %s: %s\n", r.Received.Format(time.DateOnly), r.Actor, strings.Join(r.Objects, " "), r.Content)
 	}
-	fmt.Fprintf(&b, "%d replies wait for a moderator\n", len(replies))
+	fmt.Fprintf(&b, "%d replies wait for a decision\n", waiting)
 	_, err = io.WriteString(w, b.String())
 	return err
 }

@@ -217,7 +217,7 @@ func (s *Server) showFediverseTeam(c *fiber.Ctx, e *directory.Entry, typed *dire
 		}
 	}
 	if f != nil {
-		v.Type, v.Discoverable, v.Indexable, v.Replies, v.Joins = f.ActorType(), f.Discoverable, f.Indexable, f.Replies, f.Joins
+		v.Type, v.Discoverable, v.Indexable, v.Replies, v.Joins, v.JoinsAsk = f.ActorType(), f.Discoverable, f.Indexable, f.Replies, f.Joins, f.JoinsAsk
 		v.AlsoKnownAs = f.AlsoKnownAs
 	}
 	v.Typed = c.FormValue("account")
@@ -254,7 +254,7 @@ func (s *Server) changeFediverse(c *fiber.Ctx) error {
 	consent := func(f *directory.Fediverse) {
 		f.Type = c.FormValue("type")
 		f.Discoverable, f.Indexable = c.FormValue("discoverable") != "", c.FormValue("indexable") != ""
-		f.Replies, f.Joins = c.FormValue("replies") != "", c.FormValue("joins") != ""
+		f.Replies, f.Joins, f.JoinsAsk = c.FormValue("replies") != "", c.FormValue("joins") != "", c.FormValue("joinsAsk") != ""
 	}
 	switch done {
 	case "choose":

@@ -127,7 +127,7 @@ func entrySchema(kinds []string, text, list, object m) m {
 		"claimed": m{"type": "string", "format": "date-time", "description": "Since when people of the place itself, proved, keep this entry; absent when they do not."},
 		"fediverse": m{"type": "object", "description": "An organisation's account in the fediverse, as its team wants it; absent when it has none.", "properties": m{
 			"handle": m{"type": "string", "description": "The part before the @"}, "type": m{"type": "string", "enum": directory.ActorTypes}, "since": stamp,
-			"off": m{"type": "boolean"}, "discoverable": m{"type": "boolean"}, "indexable": m{"type": "boolean"}, "replies": m{"type": "boolean"}, "joins": m{"type": "boolean"},
+			"off": m{"type": "boolean"}, "discoverable": m{"type": "boolean"}, "indexable": m{"type": "boolean"}, "replies": m{"type": "boolean"}, "joins": m{"type": "boolean"}, "joinsAsk": m{"type": "boolean"},
 			"alsoKnownAs": list, "movedTo": text,
 		}},
 	}}

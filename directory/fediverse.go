@@ -24,6 +24,7 @@ type Fediverse struct {
 	Indexable    bool      `json:"indexable,omitempty"`    // other servers may let its posts be searched
 	Replies      bool      `json:"replies,omitempty"`      // its team wants replies
 	Joins        bool      `json:"joins,omitempty"`        // people elsewhere may say that they come
+	JoinsAsk     bool      `json:"joinsAsk,omitempty"`     // and wait for the team's yes
 	AlsoKnownAs  []string  `json:"alsoKnownAs,omitempty"`  // its accounts elsewhere, which may move here
 	MovedTo      string    `json:"movedTo,omitempty"`      // its account elsewhere, to which it has moved
 }

@@ -99,7 +99,15 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if known, err := s.actors.known(ctx, a.Actor); err != nil {
 		return s.unavailable(err)
 	} else if known == nil && a.Type == "Delete" && a.Object().ID == a.Actor {
-		return http.StatusAccepted, "" // somebody we never knew is gone: nothing to do, and nobody to ask
+		if wrote, err := s.wrote(ctx, a.Actor); err != nil {
+			return s.unavailable(err)
+		} else if !wrote {
+			return http.StatusAccepted, "" // somebody we never knew is gone: nothing to do, and nobody to ask
+		}
+		// They were forgotten, and what they wrote is still here. Who is gone has no key any more: their server says it.
+		if _, err := s.actors.get(ctx, a.Actor); gone(err) {
+			return s.keep(ctx, a, seen, body)
+		}
 	}
 	if forwarded {
 		err = s.checkProof(ctx, doc, a.Actor)
@@ -109,7 +117,11 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	} else if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
 		return code, why
 	}
-	// What came to two nodes, or twice at once, is told apart when it is done.
+	return s.keep(ctx, a, seen, body)
+}
+
+// keep puts an activity on the list of what is to be done. What came to two nodes, or twice at once, is told apart then.
+func (s *Service) keep(ctx context.Context, a *vocab.Activity, seen seenID, body []byte) (code int, why string) {
 	if err := s.intake.add(ctx, s.store, s.Now, received{ID: a.ID, Actor: a.Actor, At: s.Now().UTC(), Body: body}); err != nil {
 		return s.unavailable(err)
 	}

@@ -19,17 +19,30 @@ const (
 	joinsAtOut = 500
 )
 
-// participation is somebody elsewhere who takes part in an event.
+// participation is somebody elsewhere who takes part in an event, or asks to.
 type participation struct {
-	Actor    string    `json:"actor"`
-	Activity string    `json:"activity"`
-	At       time.Time `json:"at"`
+	Actor    string     `json:"actor"`
+	Activity string     `json:"activity"`
+	At       time.Time  `json:"at"`
+	Name     string     `json:"name,omitempty"`
+	Handle   string     `json:"handle,omitempty"`
+	Note     string     `json:"note,omitempty"`  // what they say to the team; plain text
+	State    GuestState `json:"state,omitempty"` // empty: they come
 }
 
 // offers is what the team of the organisation that posts an entry lets people elsewhere do.
 type offers struct {
 	replies, joins bool
+	asks           bool // who wants to come waits for the team's yes
 	participants   int
+}
+
+// joinMode is the word for who may come, as FEP-8a8e and Mobilizon have it.
+func (o offers) joinMode() string {
+	if o.asks {
+		return "restricted"
+	}
+	return "free"
 }
 
 // takesPart says what people elsewhere can do under a post. Under those of the instance itself, answers are welcome.
@@ -43,6 +56,7 @@ func (s *Service) takesPart(ctx context.Context, who identity, e *directory.Entr
 		return offers{}, err
 	}
 	o.replies = org.Fediverse.Replies
+	o.asks = org.Fediverse.JoinsAsk
 	o.joins = org.Fediverse.Joins && e.Kind == directory.Event && e.Event != nil && e.Event.RegisterURL == ""
 	if o.joins {
 		o.participants, err = s.Participants(ctx, e.ID)
@@ -63,7 +77,7 @@ func (s *Service) Participants(ctx context.Context, id directory.ID) (n int, err
 				return n, nil
 			}
 			var one participation
-			if json.Unmarshal(r.Value, &one) == nil && !p.Blocked(vocab.Host(one.Actor)) {
+			if json.Unmarshal(r.Value, &one) == nil && one.State == GuestComes && !p.hides(one.Actor) {
 				n++
 			}
 			after = r.Key
@@ -73,7 +87,8 @@ func (s *Service) Participants(ctx context.Context, id directory.ID) (n int, err
 
 // join takes somebody who wants to come to an event, where its organiser asked for that; everybody else is told that no
 // list is kept (FEP-8a8e asks for an answer).
-func (s *Service) join(ctx context.Context, a *vocab.Activity) error {
+// decided says that the team has decided about one that it has, who is told so now.
+func (s *Service) join(ctx context.Context, a *vocab.Activity, decided bool) error {
 	id, ok := s.entryOf(a.Object().ID)
 	if !ok {
 		return nil
@@ -95,17 +110,43 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity) error {
 	if err != nil {
 		return err
 	}
-	if !terms.joins || !ahead || next.State == directory.Cancelled || terms.participants >= maxJoins || s.silenced(a.Actor) {
+	key := string(id) + "/" + hashKey(a.Actor)
+	var is participation
+	rev, err := get(ctx, s.store, kindJoin, key, &is)
+	switch {
+	case err != nil:
+		return err
+	case decided && (rev == 0 || is.Activity != a.ID):
+		return nil // they left meanwhile, or asked anew
+	case decided && is.State == GuestRefused:
+		return s.reportTo(ctx, who, actor, "Reject", a)
+	case decided && is.State == GuestComes:
+		return s.reportTo(ctx, who, actor, "Accept", a)
+	case !terms.joins || !ahead || next.State == directory.Cancelled || s.silenced(a.Actor):
+		return s.reportTo(ctx, who, actor, "Ignore", a)
+	case rev > 0 && is.State == GuestRefused:
+		return s.reportTo(ctx, who, actor, "Reject", a)
+	case rev > 0 && is.State == GuestWaits:
+		return nil
+	case rev == 0 && terms.participants >= maxJoins:
 		return s.reportTo(ctx, who, actor, "Ignore", a)
 	}
 	last := next.Start
 	if next.End.After(last) {
 		last = next.End
 	}
-	key := string(id) + "/" + hashKey(a.Actor)
-	err = put(ctx, s.store, kindJoin, key, participation{a.Actor, a.ID, s.Now().UTC()}, 0, last.Add(joinKept))
-	if err != nil && !isStale(err) {
-		return err
+	if rev == 0 {
+		is = participation{Actor: a.Actor, Activity: a.ID, At: s.Now().UTC(), Note: short(unbent(plain(vocab.Text(a.Doc, "participationMessage"))), 500)}
+		is.Name, is.Handle = s.nameOf(ctx, a.Actor)
+		if terms.asks {
+			is.State = GuestWaits
+		}
+		if err := put(ctx, s.store, kindJoin, key, is, 0, last.Add(joinKept)); err != nil && !isStale(err) {
+			return err
+		}
+	}
+	if is.State == GuestWaits {
+		return nil // the team is asked
 	}
 	return s.reportTo(ctx, who, actor, "Accept", a)
 }

@@ -53,7 +53,7 @@ func (s *Service) document(ctx context.Context, who identity, e *directory.Entry
 		o.Type = "Event"
 		s.schedule(who, e, &o)
 		if terms.joins {
-			o.Extra["joinMode"], o.Extra["participantCount"] = "free", terms.participants
+			o.Extra["joinMode"], o.Extra["participantCount"] = terms.joinMode(), terms.participants
 		}
 		line = func(lang string) string {
 			return joinText(" - ", whenText(o.Start, e.Event.AllDay, o.Extra["status"] == "CANCELLED", lang), placeText(e))

@@ -28,7 +28,13 @@ func (s *Service) processInbox(ctx context.Context) error {
 	}
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
-	for {
+	for swept := (time.Time{}); ; {
+		if now := s.Now(); now.Sub(swept) >= sweepEvery {
+			if err := s.sweepEchoes(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("federation: what came back about entries that are gone cannot be erased", "err", err)
+			}
+			swept = now
+		}
 		if err := s.processAll(ctx, done); err != nil && ctx.Err() == nil {
 			s.Log.Warn("federation: the inbox cannot be read", "err", err)
 		}
@@ -230,10 +236,7 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Undo":
 		return s.undo(ctx, a)
 	case "Block":
-		if _, follows := s.followers.get(s.followerKey(a.Actor, a.Object().ID)); !follows {
-			return nil
-		}
-		return s.dropFollower(ctx, a.Actor, a.Object().ID)
+		return s.shun(ctx, a)
 	case "Create":
 		return s.reply(ctx, a)
 	case "Update":
@@ -245,9 +248,11 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Flag":
 		return s.flag(ctx, a)
 	case "Join":
-		return s.join(ctx, a)
+		return s.join(ctx, a, it.again)
 	case "Leave":
 		return s.leave(ctx, a.Actor, a.Object())
+	case "Move":
+		return s.followerMoves(ctx, a)
 	}
 	s.Log.Info("federation: activity of no use here", "type", a.Type, "id", a.ID, "actor", a.Actor)
 	return nil
@@ -368,6 +373,9 @@ func (s *Service) delete(ctx context.Context, a *vocab.Activity) error {
 		return err
 	}
 	if err := s.deleteRepliesOf(ctx, a.Actor); err != nil {
+		return err
+	}
+	if err := s.unreactAll(ctx, a.Actor); err != nil {
 		return err
 	}
 	return s.actors.forget(ctx, a.Actor)

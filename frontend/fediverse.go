@@ -32,6 +32,7 @@ type FediverseTeamView struct {
 	Type                                    string
 	Types                                   []string
 	Discoverable, Indexable, Replies, Joins bool
+	JoinsAsk                                bool
 	Following, Waiting                      int
 	AlsoKnownAs                             []string
 	MovedTo                                 string
