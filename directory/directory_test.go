@@ -417,3 +417,31 @@ func TestOriginCannotBeTaken(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestOriginSaysWhenItChanged: an entry of another instance keeps the time at which that changed it, so that what is old does
+// not look new because it was brought anew. What is ours, or says what cannot be, is of the time of the write.
+func TestOriginSaysWhenItChanged(t *testing.T) {
+	d := openDirectory(t, directory.Options{})
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	old := now.AddDate(-2, 0, 0)
+	for name, c := range map[string]struct {
+		origin  string
+		updated time.Time
+		kept    bool
+	}{
+		"of another instance": {"annuaire.example.net", old, true},
+		"ours":                {"", old, false},
+		"of the future":       {"annuaire.example.net", now.AddDate(1, 0, 0), false},
+		"without a time":      {"annuaire.example.net", time.Time{}, false},
+	} {
+		e := place(name)
+		e.Origin, e.Updated = c.origin, c.updated
+		for range 2 { // made, and changed
+			e = put(t, d, e)
+			if kept := e.Updated.Equal(c.updated); kept != c.kept || !kept && e.Updated.Before(now) {
+				t.Errorf("%s: updated %s, it said %s", name, e.Updated, c.updated)
+			}
+			e.Name, e.Updated = name+", encore", c.updated
+		}
+	}
+}

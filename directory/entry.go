@@ -97,7 +97,7 @@ type Entry struct {
 
 	Version Seq       `json:"version"` // the Seq of its last change
 	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated"`
+	Updated time.Time `json:"updated"`          // at its origin
 	Checked time.Time `json:"checked,omitzero"` // when a person last said that this is true
 	Claimed time.Time `json:"claimed,omitzero"` // since when people of it, proved, keep this entry; see [OpTeam]
 

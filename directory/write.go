@@ -206,7 +206,10 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			continue
 		}
 		seq++
-		e.Version, e.Updated = seq, now
+		e.Version = seq
+		if e.Origin == "" || e.Updated.IsZero() || e.Updated.After(now) { // the origin says when it changed what it owns
+			e.Updated = now
+		}
 		slugs[e.Slug], sources[e.Source.Key()] = e.ID, e.ID
 		if e.Fediverse != nil && e.Origin == "" {
 			handles[e.Fediverse.Handle] = e.ID
