@@ -3,6 +3,7 @@ package islands
 import (
 	"context"
 	"encoding/json"
+	"testing"
 
 	"archipel/directory"
 )
@@ -55,4 +56,27 @@ func (s *Service) Limit(host string) int { return s.cache.get(host).In.max() }
 // ForgetFailure lets an island be asked again at once.
 func (s *Service) ForgetFailure(ctx context.Context, host string) error {
 	return s.changeSync(ctx, host, func(v *SyncState) { v.Wait, v.Cursor = v.Contact, "" })
+}
+
+// OfferOf is what the origin of an entry is told of a correction.
+func (s *Service) OfferOf(t testing.TB, id directory.ID, was, mine *directory.Entry, note string) (doc map[string]any) {
+	t.Helper()
+	received, err := Received(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, _, err := s.parse(received)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.cache.get(was.Origin)
+	wanted, changed, err := s.inTheirWords(t.Context(), a, st, was, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err = asMap(s.offer(a, id, st, &wanted, changed, note))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }

@@ -12,6 +12,7 @@ import (
 const (
 	pushBurst, pushPerSecond = 500, 5
 	takeBurst, takePerHour   = 2 * DefaultMaxItems, DefaultMaxItems / 2
+	offerBurst, offerPerHour = 20, 20 // corrections that we bring; four times as many are taken
 )
 
 type flows struct {
@@ -19,7 +20,7 @@ type flows struct {
 	all map[string]*flow
 }
 
-type flow struct{ pushed, taken *rate.Limiter }
+type flow struct{ pushed, taken, offered, offering *rate.Limiter }
 
 func (f *flows) of(host string) *flow {
 	f.mu.Lock()
@@ -29,7 +30,8 @@ func (f *flows) of(host string) *flow {
 	}
 	one := f.all[host]
 	if one == nil {
-		one = &flow{rate.NewLimiter(pushPerSecond, pushBurst), rate.NewLimiter(rate.Every(time.Hour/takePerHour), takeBurst)}
+		one = &flow{rate.NewLimiter(pushPerSecond, pushBurst), rate.NewLimiter(rate.Every(time.Hour/takePerHour), takeBurst),
+			rate.NewLimiter(rate.Every(time.Hour/(4*offerPerHour)), 4*offerBurst), rate.NewLimiter(rate.Every(time.Hour/offerPerHour), offerBurst)}
 		f.all[host] = one
 	}
 	return one
@@ -46,3 +48,7 @@ func (f *flows) take(host string, n int, now time.Time) bool {
 
 // may reports whether more of an island is taken now.
 func (f *flows) may(host string, now time.Time) bool { return f.of(host).taken.TokensAt(now) >= 1 }
+
+// offer reports whether one more correction of an island is looked at, offers whether one more is brought to it now.
+func (f *flows) offer(host string, now time.Time) bool  { return f.of(host).offered.AllowN(now, 1) }
+func (f *flows) offers(host string, now time.Time) bool { return f.of(host).offering.AllowN(now, 1) }

@@ -28,6 +28,10 @@ func (s *Service) Receive(ctx context.Context, doc map[string]any, a *vocab.Acti
 		return true, s.knock(ctx, host, doc, a)
 	case !peer:
 		return false, nil
+	case isOffer(a):
+		return true, s.suggested(ctx, &known, doc, a)
+	case strings.HasPrefix(a.Object().ID, s.offerID("")):
+		return true, s.offerAnswered(ctx, host, doc, a)
 	case a.Type == "Announce":
 		return true, s.announced(ctx, &known, doc, a)
 	case a.Type == "Remove":

@@ -36,6 +36,13 @@ type Options struct {
 	Now       func() time.Time
 	Poll      time.Duration // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
 	Look      time.Duration // how often the store is looked at for what was decided elsewhere; 0 for 2 seconds
+
+	// Correct keeps a correction that another directory suggests until somebody decides about it; the same may come again,
+	// under the same ID. A [directory.Invalid] refuses it. Nil: none is taken. The decision goes to [Service.AnswerOffer].
+	Correct func(context.Context, directory.Correction) error
+	// Answered is told what became of a correction that [Service.Suggest] offered: [Approved], [Declined], [Questioned] or
+	// [Lost], with a reason that may be empty. key is the same when the same answer is told again. Nil: nobody is told.
+	Answered func(ctx context.Context, id directory.ID, answer, key, reason string) error
 }
 
 // Site is what other directories see of this one before they agree to anything.
@@ -145,6 +152,7 @@ func (s *Service) work(ctx context.Context) error {
 	for {
 		s.refresh(ctx)
 		s.tell(ctx, &asking)
+		s.bring(ctx, &asking)
 		if now := s.visibility(); now.key != reconciled {
 			if err := s.reconcile(ctx, now); err == nil {
 				reconciled = now.key
@@ -166,6 +174,9 @@ func (s *Service) work(ctx context.Context) error {
 			purged = now
 			if err := s.purge(ctx); err != nil && ctx.Err() == nil {
 				s.Log.Warn("islands: purging will go on later", "err", err)
+			}
+			if err := s.tendOffers(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("islands: old corrections will be forgotten later", "err", err)
 			}
 		}
 		select {

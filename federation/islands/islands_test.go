@@ -42,6 +42,7 @@ type isle struct {
 	stop     func()
 	intercep func(w http.ResponseWriter, r *http.Request) bool
 	mu       sync.Mutex
+	letters  *letters
 }
 
 // clock can be set ahead.
@@ -56,7 +57,7 @@ func newIsle(t testing.TB, c *clock) *isle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &isle{t: t, host: ln.Addr().String(), base: "http://" + ln.Addr().String(), dir: t.TempDir(), ln: ln, words: taxonomy.Default(), clock: c}
+	in := &isle{t: t, host: ln.Addr().String(), base: "http://" + ln.Addr().String(), dir: t.TempDir(), ln: ln, words: taxonomy.Default(), clock: c, letters: &letters{}}
 	if c == nil {
 		in.clock = &clock{}
 	}
@@ -108,7 +109,7 @@ func (in *isle) open() {
 		Site: func() islands.Site {
 			return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
 		},
-		Zones: zones, Look: 50 * time.Millisecond,
+		Zones: zones, Look: 50 * time.Millisecond, Correct: in.letters.correct, Answered: in.letters.answered,
 	})
 	if err != nil {
 		t.Fatal(err)
