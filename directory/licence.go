@@ -50,3 +50,10 @@ func validLicence(s string) bool {
 	}
 	return licenceRef.MatchString(s)
 }
+
+// LicenceNotStated is the licence of an entry that came of a server which says nothing of licences. It may be shown where it
+// came, with its source and a link to it, but it is not ours to hand on.
+const LicenceNotStated = "LicenseRef-not-stated"
+
+// MayBeCopied reports whether e may be handed on in files of many entries: everything of ours, and what names its licence.
+func (e *Entry) MayBeCopied() bool { return e.Licence != LicenceNotStated }

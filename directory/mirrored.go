@@ -21,9 +21,9 @@ type Mirrored struct {
 	Was  Status    `json:"was,omitempty"`
 }
 
-// Newer reports whether a state of the origin comes after the one that is known.
+// Newer reports whether a state of the origin comes after the one that is known. Of what was purged none is known.
 func (m *Mirrored) Newer(epoch int64, version Seq) bool {
-	return m == nil || epoch > m.Epoch || epoch == m.Epoch && version > m.Version
+	return m == nil || m.Epoch == 0 && m.Version == 0 || epoch > m.Epoch || epoch == m.Epoch && version > m.Version
 }
 
 func (m *Mirrored) clone() *Mirrored {

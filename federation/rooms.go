@@ -90,6 +90,9 @@ func (s *Service) Prove(name string, doc map[string]any) error {
 
 // signAs is sign for the actor of a room.
 func (s *Service) signAs(name, host string, other bool) fetch.Sign {
+	if name == Relay {
+		return s.signBy(s.self(), host, other)
+	}
 	signer := signature.Signer{KeyID: s.ActorID(name) + "#main-key", Key: s.relayKeys().rsa}
 	modern := s.hosts.scheme(host) == schemeRFC9421
 	return func(r *http.Request, body []byte) error {

@@ -39,14 +39,15 @@ const (
 
 // Agreement is what this directory and another one have agreed to, in both directions. It is a record of the store.
 type Agreement struct {
-	Host  string      `json:"-"`               // of the other directory
+	Host  string      `json:"-"`               // of the other directory; of a plain actor, its handle
 	Name  string      `json:"name,omitempty"`  // what it calls itself
 	Actor string      `json:"actor,omitempty"` // its mirror; empty until it was found
 	Inbox string      `json:"inbox,omitempty"`
-	About Description `json:"about,omitzero"` // what it said of itself when it was last asked
-	Seen  time.Time   `json:"seen,omitzero"`  // when that was
-	In    Side        `json:"in"`             // we follow it
-	Out   Side        `json:"out"`            // it follows us
+	About Description `json:"about,omitzero"`  // what it said of itself when it was last asked
+	Seen  time.Time   `json:"seen,omitzero"`   // when that was
+	Plain *Plain      `json:"plain,omitempty"` // set when it is no directory of the archipelago; see [Follow]
+	In    Side        `json:"in"`              // we follow it
+	Out   Side        `json:"out"`             // it follows us
 
 	rev int64
 }
@@ -127,12 +128,8 @@ func AskSaying(ctx context.Context, store directory.Store, island string, scope 
 	if err := scope.Validate(); err != nil {
 		return Agreement{}, err
 	}
-	switch policy {
-	case "":
-		policy = Show
-	case Show, Review, Suggest:
-	default:
-		return Agreement{}, directory.Invalid{{Field: "policy", Code: directory.CodeUnknown, Params: map[string]any{"value": string(policy)}}}
+	if policy, err = policyOf(policy); err != nil {
+		return Agreement{}, err
 	}
 	return decide(ctx, store, host, func(a *Agreement) error {
 		a.In.Asked, a.In.Agreed, a.In.Policy = scope, Scope{Others: true}, policy

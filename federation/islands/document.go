@@ -161,6 +161,7 @@ type state struct {
 	entry   directory.Entry // unless it is gone
 	words   []word
 	raw     string
+	event   *plainEvent // when it came of a plain actor
 }
 
 // errForm is an activity that says nothing that can be taken; it will not get better by coming again.

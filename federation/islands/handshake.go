@@ -21,6 +21,9 @@ func (s *Service) Receive(ctx context.Context, doc map[string]any, a *vocab.Acti
 	if err != nil {
 		return true, err
 	}
+	if taken, err := s.receivePlain(ctx, a); taken || err != nil {
+		return taken, err
+	}
 	peer := known.Actor == a.Actor && known.Actor != ""
 	known.In.prepare()
 	switch {
@@ -110,7 +113,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	}
 	full := false
 	_, err := change(ctx, s.store, kindIsland, host, func(v *Agreement, _ int64) (bool, error) {
-		ours := about == s.followID(&v.In) && v.In.Follow != ""
+		ours := about == s.followID(v) && v.In.Follow != ""
 		switch {
 		case a.Type == "Undo" && about == v.Out.Follow && about != "":
 			v.Out.set(after, false, "")
@@ -162,14 +165,20 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	return nil
 }
 
-func (s *Service) followID(in *Side) string { return s.mirrorID() + "/" + in.Follow }
+// followID is the address of our Follow: of a plain actor it is the instance actor's, as servers elsewhere expect it.
+func (s *Service) followID(a *Agreement) string {
+	if a.Plain != nil {
+		return s.Network.ActorID(federation.Relay) + "#" + a.In.Follow
+	}
+	return s.mirrorID() + "/" + a.In.Follow
+}
 
 // tell brings other directories what the operator decided, each in its own goroutine.
 func (s *Service) tell(ctx context.Context, wg *sync.WaitGroup) {
 	for _, a := range s.cache.list() {
 		now := s.Now()
 		due := func(side *Side) bool { return side.Tell != "" && !now.Before(side.TellNext) }
-		if !due(&a.In) && !due(&a.Out) || s.Network.Blocks(a.Host) || !s.syncs.try("tell "+a.Host) {
+		if !due(&a.In) && !due(&a.Out) || s.Network.Blocks(a.Server()) || !s.syncs.try("tell "+a.Host) {
 			continue
 		}
 		wg.Go(func() {
@@ -194,8 +203,12 @@ func (s *Service) tellOne(ctx context.Context, a *Agreement, d Direction) {
 	err := s.meet(ctx, a)
 	if err == nil {
 		var body []byte
-		if body, err = encode(s.message(a, d)); err == nil {
-			err = s.Network.PostAs(ctx, actorName, a.Inbox, body)
+		doc, by := s.message(a, d), actorName
+		if a.Plain != nil {
+			doc, by = s.plainMessage(a), federation.Relay
+		}
+		if body, err = encode(doc); err == nil {
+			err = s.Network.PostAs(ctx, by, a.Inbox, body)
 		}
 	}
 	if ctx.Err() != nil {
@@ -209,7 +222,7 @@ func (s *Service) tellOne(ctx context.Context, a *Agreement, d Direction) {
 			v.Actor, v.Inbox = a.Actor, a.Inbox
 		}
 		if a.Seen.After(v.Seen) {
-			v.Name, v.About, v.Seen = a.Name, a.About, a.Seen
+			v.Name, v.About, v.Seen, v.Plain = a.Name, a.About, a.Seen, a.Plain
 		}
 		now := v.sides(d)[0]
 		if now.TellID != said {
@@ -242,6 +255,12 @@ func (s *Service) meet(ctx context.Context, a *Agreement) (err error) {
 	if actor != "" && s.Now().Sub(a.Seen) < time.Hour {
 		return nil
 	}
+	if a.Plain != nil {
+		if err := s.meetPlain(ctx, a); err != nil && (actor == "" || a.In.Tell != "Undo") {
+			return err
+		}
+		return nil // whom we leave we leave also while it cannot be read
+	}
 	if actor == "" {
 		if actor, err = s.findActor(ctx, a.Host); err != nil {
 			return err
@@ -267,7 +286,7 @@ func (s *Service) message(a *Agreement, d Direction) map[string]any {
 		}},
 		"id": s.mirrorID() + "#" + strings.ToLower(side.Tell) + "/" + side.TellID, "type": side.Tell, "actor": s.mirrorID(), "to": []any{a.Actor},
 	}
-	follow := map[string]any{"id": s.followID(&a.In), "type": "Follow", "actor": s.mirrorID(), "object": a.Actor}
+	follow := map[string]any{"id": s.followID(a), "type": "Follow", "actor": s.mirrorID(), "object": a.Actor}
 	switch side.Tell {
 	case "Follow":
 		doc["id"], doc["object"], doc["scope"] = follow["id"], a.Actor, side.Asked

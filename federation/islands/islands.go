@@ -35,6 +35,7 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	Poll      time.Duration // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
+	Locate    func(ctx context.Context, e *directory.Entry) // gives an event of a plain actor with an address its position; nil: nobody can
 	Look      time.Duration // how often the store is looked at for what was decided elsewhere; 0 for 2 seconds
 
 	// Correct keeps a correction that another directory suggests until somebody decides about it; the same may come again,
@@ -69,6 +70,9 @@ type Service struct {
 	news   chan struct{} // the agreements changed
 	flows  flows
 	syncs  syncLocks
+
+	fetches fetchLimits // for plain actors
+	refused lately      // of their things
 }
 
 // New opens the archipelago for a directory, and gives the Network its actor.
@@ -213,7 +217,7 @@ func (s *Service) want(ctx context.Context, host string, full bool) error {
 // pollAll starts to ask those peers whose time has come, each in its own goroutine, one at a time.
 func (s *Service) pollAll(ctx context.Context, wg *sync.WaitGroup) {
 	for _, a := range s.cache.list() {
-		if !a.In.Active() || a.Actor == "" || s.Network.Blocks(a.Host) || !s.syncs.try(a.Host) {
+		if !a.In.Active() || a.Actor == "" || s.Network.Blocks(a.Server()) || !s.syncs.try(a.Host) {
 			continue
 		}
 		state, err := s.syncState(ctx, a.Host)

@@ -110,12 +110,7 @@ func (s *Service) SetMap(ctx context.Context, author, host string, words map[str
 func (s *Service) renew(ctx context.Context, ids []directory.ID, author string) error {
 	seen := s.visibility()
 	return s.rewrite(ctx, ids, author, func(e *directory.Entry, over *Overlay, words map[string]string) {
-		doc, err := unpack(e.Private.Mirror.Raw)
-		if err != nil {
-			s.Log.Warn("islands: what was received is damaged", "entry", e.ID, "err", err)
-			return
-		}
-		st, _, err := s.parse(doc)
+		st, err := s.kept(e)
 		if err != nil {
 			s.Log.Warn("islands: what was received is not understood", "entry", e.ID, "err", err)
 			return

@@ -126,7 +126,7 @@ func (s *Service) sync(ctx context.Context, host string, full bool) error {
 	noted := s.changeSync(ctx, host, func(v *SyncState) {
 		now := s.Now().UTC()
 		if err == nil {
-			v.Failures, v.Error, v.Since, v.Wait, v.Contact, v.Next = 0, "", time.Time{}, time.Time{}, now, now.Add(jitter(s.Poll))
+			v.Failures, v.Error, v.Since, v.Wait, v.Contact, v.Next = 0, "", time.Time{}, time.Time{}, now, now.Add(jitter(s.pollOf(host)))
 			return
 		}
 		if v.Failures++; v.Failures == 1 {
@@ -145,6 +145,9 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 	peer := s.cache.get(host)
 	if peer == nil || !peer.In.Active() || peer.Actor == "" {
 		return fmt.Errorf("%s: %w", host, ErrNoAgreement)
+	}
+	if peer.Plain != nil {
+		return s.walk(ctx, peer, full)
 	}
 	if err := s.refreshAbout(ctx, host); err != nil && !federation.MayPass(err) {
 		s.Log.Info("islands: a peer's description cannot be read", "island", host, "err", err)

@@ -342,6 +342,9 @@ func (s *Service) removed(was *directory.Entry, m *directory.Mirrored) *director
 
 // refusal says why what a peer shows is not taken, or is empty.
 func (s *Service) refusal(peer *Agreement, n news) string {
+	if peer.Plain != nil {
+		return s.refusesPlain(peer, n.event)
+	}
 	if n.origin != peer.Host {
 		if !peer.In.Asked.Others || !peer.In.Agreed.Others {
 			return "of another island, which was not agreed"

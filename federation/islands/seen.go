@@ -38,11 +38,7 @@ func (s *Service) Seen(ctx context.Context, host string) (words []SeenWord, look
 			if e.Private == nil || e.Private.Mirror == nil {
 				continue
 			}
-			doc, err := unpack(e.Private.Mirror.Raw)
-			if err != nil {
-				continue
-			}
-			st, _, err := s.parse(doc)
+			st, err := s.kept(e)
 			if err != nil {
 				continue
 			}

@@ -62,7 +62,7 @@ func (s *Service) Statuses(ctx context.Context) ([]Status, error) {
 	}
 	for i := range all {
 		st := &all[i]
-		st.Count, st.Blocked, st.Behind = counts[st.Host], s.Network.Blocks(st.Host), 0
+		st.Count, st.Blocked, st.Behind = counts[st.Host], s.Network.Blocks(st.Server()), 0
 		if f, ok := told[followerPrefix+st.Host]; ok && st.Out.Active() {
 			st.Behind = max(0, s.Directory.Head()-f.At)
 			if f.Err != nil && st.Problem == "" {

@@ -141,33 +141,46 @@ type Count struct {
 	Via     int // came by way of it, whoever they belong to
 }
 
-// Counts gives what there is of each host.
+func (c *Count) add(more Count) {
+	c.Public, c.Waiting, c.Hidden, c.Via = c.Public+more.Public, c.Waiting+more.Waiting, c.Hidden+more.Hidden, c.Via+more.Via
+}
+
+// Counts gives what there is of each host, and by way of each plain actor.
 func (m *Mirrors) Counts() map[string]Count {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	counts := map[string]Count{}
-	via := map[int32]int{}
+	via := map[int32]Count{}
 	for _, k := range m.all {
 		if k.gone {
 			continue
 		}
-		c := counts[m.names.list[k.origin]]
+		one := Count{Via: 1}
 		switch statuses[k.status] {
 		case directory.Published:
-			c.Public++
+			one.Public++
 		case directory.Pending, directory.Draft:
-			c.Waiting++
+			one.Waiting++
 		default:
-			c.Hidden++
+			one.Hidden++
 		}
+		way := via[k.via]
+		way.add(one)
+		via[k.via] = way
+		one.Via = 0
+		c := counts[m.names.list[k.origin]]
+		c.add(one)
 		counts[m.names.list[k.origin]] = c
-		via[k.via]++
 	}
 	for list, n := range via {
-		for _, host := range strings.Fields(m.names.list[list]) {
-			c := counts[host]
-			c.Via += n
-			counts[host] = c
+		for _, way := range strings.Fields(m.names.list[list]) {
+			c := counts[way]
+			if isPlain(way) { // nothing belongs to it: what it brings is counted
+				c.add(n)
+			} else {
+				c.Via += n.Via
+			}
+			counts[way] = c
 		}
 	}
 	return counts

@@ -31,7 +31,7 @@ func (s *Service) visibility() visibility {
 		fmt.Fprintf(&key, "%s %v %v\n", a.Host, a.In.Standing, denies(&a.In))
 	}
 	for _, host := range s.Mirrors.hosts() {
-		if s.Network.Blocks(host) {
+		if s.Network.Blocks(serverOf(host)) {
 			key.WriteString("blocked " + host + "\n")
 		}
 	}
@@ -41,10 +41,15 @@ func (s *Service) visibility() visibility {
 
 // visible reports whether an entry may be seen that came by way of those hosts.
 func (v visibility) visible(origin string, via []string) bool {
-	if v.blocked(origin) || v.denied[origin] {
+	if v.blocked(origin) {
 		return false
 	}
-	return slices.ContainsFunc(via, func(host string) bool { return v.active[host] && !v.blocked(host) })
+	return slices.ContainsFunc(via, func(way string) bool {
+		if !v.active[way] || v.blocked(serverOf(way)) {
+			return false
+		}
+		return !v.denied[origin] || isPlain(way) && serverOf(way) == origin // what was agreed with it in another way holds
+	})
 }
 
 // reconcile takes out of view what no agreement stands behind any more, and brings back what may be seen again. Map, lists,

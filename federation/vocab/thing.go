@@ -238,3 +238,6 @@ func timeIn(doc map[string]any, property, zone string) time.Time {
 	}
 	return time.Time{}
 }
+
+// Items are the items of a collection, or of a page of one: addresses and documents.
+func Items(doc map[string]any, property string) []any { return list(doc[property]) }
