@@ -12,6 +12,7 @@ type Mirrored struct {
 
 	ID       ID        `json:"id,omitempty"`  // at its origin, where that is not its ID here because somebody had it before
 	Via      []string  `json:"via,omitempty"` // hosts of the instances that show it to us, sorted; none: withdrawn
+	URL      string    `json:"url,omitempty"` // of its page at its origin, as that says; empty: where its address leads
 	Received time.Time `json:"received,omitzero"`
 	Raw      string    `json:"raw,omitempty"` // the activity as it was received, with its origin's proof, packed
 

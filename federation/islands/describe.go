@@ -277,7 +277,7 @@ func cleanWords(words []word, most int) []word {
 // and those that turn the direction of what follows.
 func tidy(s string) string {
 	return cut(strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r != '\n' && unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if r != '\n' && unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\ufeff' {
 			return -1
 		}
 		return r

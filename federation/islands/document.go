@@ -155,6 +155,7 @@ type state struct {
 	origin  string // host
 	id      directory.ID
 	object  string // address
+	page    string // of its page there; empty: where the address leads
 	gone    bool
 	epoch   int64
 	version directory.Seq
@@ -270,6 +271,7 @@ func (st *state) take(o vocab.Ref) error {
 		return fmt.Errorf("%.200q says that it belongs to %.100q: %w", o.ID, e.Origin, errForm)
 	}
 	e.Origin, e.Private = st.origin, nil
+	st.page = pageOf(vocab.Text(o.Doc, "url"), st.origin)
 	if b, err = json.Marshal(o.Doc["words"]); err == nil && o.Doc["words"] != nil {
 		err = json.Unmarshal(b, &st.words)
 	}

@@ -80,3 +80,6 @@ func (s *Service) OfferOf(t testing.TB, id directory.ID, was, mine *directory.En
 	}
 	return doc
 }
+
+// PageOf is an address of a page on a host.
+func PageOf(address, host string) string { return pageOf(address, host) }

@@ -34,9 +34,9 @@ type Options struct {
 	Version   string                          // of the program
 	Log       *slog.Logger
 	Now       func() time.Time
-	Poll      time.Duration // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
+	Poll      time.Duration                                 // how often peers are asked what changed, besides what they tell; 0 for 10 minutes
 	Locate    func(ctx context.Context, e *directory.Entry) // gives an event of a plain actor with an address its position; nil: nobody can
-	Look      time.Duration // how often the store is looked at for what was decided elsewhere; 0 for 2 seconds
+	Look      time.Duration                                 // how often the store is looked at for what was decided elsewhere; 0 for 2 seconds
 
 	// Correct keeps a correction that another directory suggests until somebody decides about it; the same may come again,
 	// under the same ID. A [directory.Invalid] refuses it. Nil: none is taken. The decision goes to [Service.AnswerOffer].
@@ -64,6 +64,7 @@ type Service struct {
 
 	self   *self
 	cache  *agreements
+	heard  contacts
 	bodies bodyCache
 	ledger ledgers
 	wake   chan struct{} // there is something to do

@@ -88,7 +88,7 @@ func TestCorrectionsTravel(t *testing.T) {
 	first := b.put(theirs)
 	a.follow(b, islands.Scope{}, islands.Show)
 	eventually(t, "it arrives", func() bool { return len(a.visible(b.host)) == 1 })
-	if _, err := a.s.Curate(ctx, "test", first.ID, islands.Overlay{Tags: []string{"à nous"}, Remark: "de chez nous", Categories: []string{"marche"}}); err != nil {
+	if _, err := a.s.Curate(ctx, "test", first.ID, islands.Overlay{Tags: []string{"à nous"}, Remark: "de chez nous", Categories: []string{"marche"}}, 0); err != nil {
 		t.Fatal(err)
 	}
 	was := a.entry(first.ID)

@@ -30,16 +30,21 @@ const (
 
 const maxRemark = 1000 // characters
 
-// LoadOverlay returns the overlay of an entry; the zero one when there is none.
-func LoadOverlay(ctx context.Context, store directory.Store, id directory.ID) (Overlay, error) {
-	var o Overlay
-	_, err := get(ctx, store, kindOverlay, string(id), &o)
-	return o, err
+// LoadOverlay returns the overlay of an entry and its revision, for [Service.Curate]; the zero one when there is none.
+func LoadOverlay(ctx context.Context, store directory.Store, id directory.ID) (o Overlay, rev int64, err error) {
+	rev, err = get(ctx, store, kindOverlay, string(id), &o)
+	return o, rev, err
 }
 
-// Curate puts an overlay over an entry of another directory, in place of the one it had, and writes the entry anew. The
-// error is a [directory.Invalid] that names the field, or [directory.ErrNotFound].
-func (s *Service) Curate(ctx context.Context, author string, id directory.ID, o Overlay) (directory.Entry, error) {
+// Overlay is [LoadOverlay] with the service's store.
+func (s *Service) Overlay(ctx context.Context, id directory.ID) (Overlay, int64, error) {
+	return LoadOverlay(ctx, s.store, id)
+}
+
+// Curate puts an overlay over an entry of another directory, in place of the one whose revision is rev, and writes the entry
+// anew. The error is a [directory.Invalid] that names the field, [directory.ErrNotFound], or [directory.ErrStale] when
+// somebody else put another one over it meanwhile.
+func (s *Service) Curate(ctx context.Context, author string, id directory.ID, o Overlay, rev int64) (directory.Entry, error) {
 	e, err := s.Directory.Entry(ctx, id)
 	if err != nil {
 		return e, err
@@ -53,7 +58,17 @@ func (s *Service) Curate(ctx context.Context, author string, id directory.ID, o 
 			problems = append(problems, directory.Problem{Field: "categories", Code: directory.CodeUnknown, Params: map[string]any{"value": c}})
 		}
 	}
-	o.Remark = strings.Join(strings.Fields(o.Remark), " ")
+	o.Remark = strings.Join(strings.Fields(tidy(o.Remark)), " ")
+	tags := make([]string, 0, len(o.Tags))
+	for _, t := range o.Tags {
+		if t = strings.Join(strings.Fields(tidy(t)), " "); t != "" && !slices.Contains(tags, t) {
+			tags = append(tags, t)
+		}
+	}
+	o.Tags = tags
+	if len(o.Categories) > 20 {
+		problems = append(problems, directory.Problem{Field: "categories", Code: directory.CodeTooMany, Params: map[string]any{"max": 20, "got": len(o.Categories)}})
+	}
 	if n := utf8.RuneCountInString(o.Remark); n > maxRemark {
 		problems = append(problems, directory.Problem{Field: "remark", Code: directory.CodeTooLong, Params: map[string]any{"max": maxRemark, "got": n}})
 	}
@@ -62,18 +77,14 @@ func (s *Service) Curate(ctx context.Context, author string, id directory.ID, o 
 	}
 	for _, t := range o.Tags {
 		if utf8.RuneCountInString(t) > 100 {
-			problems = append(problems, directory.Problem{Field: "tags", Code: directory.CodeTooLong, Params: map[string]any{"max": 100, "value": t}})
+			problems = append(problems, directory.Problem{Field: "tags", Code: directory.CodeTooLong, Params: map[string]any{"max": 100, "got": utf8.RuneCountInString(t)}})
 		}
 	}
 	if problems != nil {
 		return e, problems
 	}
 	o.By, o.Changed = author, s.Now().UTC().Truncate(time.Millisecond)
-	_, err = change(ctx, s.store, kindOverlay, string(id), func(v *Overlay, _ int64) (bool, error) {
-		*v = o
-		return true, nil
-	})
-	if err != nil {
+	if err := put(ctx, s.store, kindOverlay, string(id), o, rev); err != nil {
 		return e, err
 	}
 	if err := s.renew(ctx, []directory.ID{id}, author); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"archipel/directory"
@@ -95,7 +96,7 @@ func TestCurating(t *testing.T) {
 	a.follow(b, islands.Scope{}, islands.Show)
 	a.shown(b, "Ferme")
 	o := islands.Overlay{Categories: []string{"marche"}, Tags: []string{"chez nous"}, Highlight: true, Remark: "Le samedi\nseulement."}
-	e, err := a.s.Curate(ctx, "account:x", first.ID, o)
+	e, err := a.s.Curate(ctx, "account:x", first.ID, o, 0)
 	if err != nil || fmt.Sprint(e.Categories, e.Tags, e.Extra) != "[marche] [chez nous] map[highlight:yes remark:Le samedi seulement.]" {
 		t.Errorf("curated: %v %v %v, %v", e.Categories, e.Tags, e.Extra, err)
 	}
@@ -106,7 +107,7 @@ func TestCurating(t *testing.T) {
 		t.Errorf("after an update: %v %v %v", e.Categories, e.Tags, e.Extra)
 	}
 	o.Hide = true
-	if _, err := a.s.Curate(ctx, "account:x", first.ID, o); err != nil {
+	if _, err := a.s.Curate(ctx, "account:x", first.ID, o, 1); err != nil {
 		t.Fatal(err)
 	}
 	a.shown(b)
@@ -114,11 +115,11 @@ func TestCurating(t *testing.T) {
 	b.put(first)
 	eventually(t, "the update arrives", func() bool { return a.entry(first.ID).Name == "Ferme du bas" })
 	a.shown(b)
-	if e, err = a.s.Curate(ctx, "account:x", first.ID, islands.Overlay{}); err != nil || len(e.Extra) > 0 || fmt.Sprint(e.Categories, e.Tags) != "[ferme] []" {
+	if e, err = a.s.Curate(ctx, "account:x", first.ID, islands.Overlay{}, 2); err != nil || len(e.Extra) > 0 || fmt.Sprint(e.Categories, e.Tags) != "[ferme] []" {
 		t.Errorf("taken back: %v %v %v, %v", e.Categories, e.Tags, e.Extra, err)
 	}
 	a.shown(b, "Ferme du bas")
-	if got, err := islands.LoadOverlay(ctx, a.store, first.ID); err != nil || got.By != "account:x" || got.Hide {
+	if got, rev, err := islands.LoadOverlay(ctx, a.store, first.ID); err != nil || rev != 3 || got.By != "account:x" || got.Hide {
 		t.Errorf("the overlay is %+v, %v", got, err)
 	}
 	if err := a.s.Sync(ctx, b.host, true); err != nil {
@@ -129,14 +130,18 @@ func TestCurating(t *testing.T) {
 	}
 	mine := a.put(farm("À moi"))
 	for name, err := range map[string]error{
-		"of ours":    second(a.s.Curate(ctx, "x", mine.ID, islands.Overlay{})),
-		"of nobody":  second(a.s.Curate(ctx, "x", directory.NewID(), islands.Overlay{})),
-		"a category": second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Categories: []string{"nothing"}})),
-		"a tag":      second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Tags: []string{string(make([]byte, 200))}})),
-		"a remark":   second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Remark: fmt.Sprint(make([]int, 2000))})),
+		"of ours":    second(a.s.Curate(ctx, "x", mine.ID, islands.Overlay{}, 0)),
+		"of nobody":  second(a.s.Curate(ctx, "x", directory.NewID(), islands.Overlay{}, 0)),
+		"a category": second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Categories: []string{"nothing"}}, 3)),
+		"a tag":      second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Tags: []string{strings.Repeat("x", 101)}}, 3)),
+		"a remark":   second(a.s.Curate(ctx, "x", first.ID, islands.Overlay{Remark: fmt.Sprint(make([]int, 2000))}, 3)),
 	} {
 		if err == nil {
 			t.Errorf("%s can be curated", name)
 		}
 	}
+	if _, err := a.s.Curate(ctx, "account:y", first.ID, islands.Overlay{Hide: true}, 2); !errors.Is(err, directory.ErrStale) {
+		t.Errorf("an overlay over one that was not seen: %v", err)
+	}
+	a.shown(b, "Ferme du bas")
 }

@@ -257,7 +257,7 @@ func idOf(m *directory.Mirrored) directory.ID {
 func (s *Service) taken(peer *Agreement, n news, id directory.ID, was *directory.Entry, m *directory.Mirrored, via []string, over *Overlay, words map[string]string, seen visibility) *directory.Entry {
 	e := n.entry.Clone()
 	e.ID, e.Version, e.Slug, e.Aliases, e.MergedInto = id, 0, "", nil, ""
-	e.Private = &directory.Private{Mirror: &directory.Mirrored{Epoch: n.epoch, Version: n.version, Via: via, Received: s.Now().UTC().Truncate(time.Millisecond), Raw: n.raw}}
+	e.Private = &directory.Private{Mirror: &directory.Mirrored{Epoch: n.epoch, Version: n.version, Via: via, URL: n.page, Received: s.Now().UTC().Truncate(time.Millisecond), Raw: n.raw}}
 	mirror := e.Private.Mirror
 	if id != n.id {
 		mirror.ID = n.id
