@@ -77,7 +77,7 @@ func exportFile(ctx context.Context, env *environment, args []string) (err error
 	}
 	n := 0
 	err = writeFile(path, env.stdout, func(w io.Writer) error {
-		n, err = transfer.Export(ctx, d, make(w, o), func(e *directory.Entry) bool { return *kind == "" || string(e.Kind) == *kind })
+		n, err = transfer.Export(ctx, d, make(w, o), func(e *directory.Entry) bool { return e.MayBeCopied() && (*kind == "" || string(e.Kind) == *kind) })
 		return err
 	})
 	if err == nil && path != "" {

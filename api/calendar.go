@@ -46,7 +46,7 @@ func (s *Server) onlyDates(r *request) {
 // calendarFormat is the format of a list as iCalendar.
 func (s *Server) calendarFormat(c *fiber.Ctx, home string) format {
 	o := s.calendarOptions(c, s.Site().Name, home)
-	return format{calendar.Type, func(w io.Writer, _ transfer.ExportOptions) transfer.Writer { return calendar.NewWriter(w, o) }, 0}
+	return format{calendar.Type, func(w io.Writer, _ transfer.ExportOptions) transfer.Writer { return calendar.NewWriter(w, o) }, 0, false}
 }
 
 // entryCalendar is an event as iCalendar; of anything else, the events that it organises, hosts or comprises.

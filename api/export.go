@@ -20,15 +20,16 @@ import (
 type format struct {
 	media string
 	make  func(io.Writer, transfer.ExportOptions) transfer.Writer
-	limit int // entries at most; 0: all. A feed is for what is new.
+	limit int  // entries at most; 0: all. A feed is for what is new.
+	data  bool // for further use, which needs a licence; the others are for reading
 }
 
 var formats = map[string]format{
-	"geojson": {typeGeoJSON, transfer.NewGeoJSON, 0},
-	"csv":     {"text/csv; charset=utf-8; header=present", transfer.NewCSV, 0},
-	"jsonld":  {"application/ld+json", transfer.NewJSONLD, 0},
-	"atom":    {"application/atom+xml; charset=utf-8", transfer.NewAtom, 100},
-	"rss":     {"application/rss+xml; charset=utf-8", transfer.NewRSS, 100},
+	"geojson": {typeGeoJSON, transfer.NewGeoJSON, 0, true},
+	"csv":     {"text/csv; charset=utf-8; header=present", transfer.NewCSV, 0, true},
+	"jsonld":  {"application/ld+json", transfer.NewJSONLD, 0, true},
+	"atom":    {"application/atom+xml; charset=utf-8", transfer.NewAtom, 100, false},
+	"rss":     {"application/rss+xml; charset=utf-8", transfer.NewRSS, 100, false},
 	"ics":     {media: calendar.Type}, // see calendarFormat
 }
 
@@ -110,7 +111,7 @@ func (s *Server) stream(w *bufio.Writer, f format, o transfer.ExportOptions, ind
 	out := f.make(w, o)
 	for {
 		for i := range entries {
-			if !entries[i].Public() {
+			if e := &entries[i]; !e.Public() || f.data && !e.MayBeCopied() {
 				continue
 			}
 			if err := out.Write(&entries[i]); err != nil {

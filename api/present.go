@@ -240,6 +240,9 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	v.Event = p.event(e)
 	if e.Licence != "" {
 		v.Licence = frontend.Licence{ID: e.Licence, URL: licenceURL(e.Licence)}
+		if !e.MayBeCopied() {
+			v.Licence = frontend.Licence{Name: frontend.T(p.lang).Text("entry.licence_not_stated")}
+		}
 	}
 	if e.Source != nil {
 		v.Source = &frontend.Source{Name: e.Source.Name, URL: e.Source.URL}
