@@ -10,10 +10,14 @@ import (
 	"time"
 
 	"archipel/api"
+	"archipel/api/echoes"
 	"archipel/directory"
 	"archipel/directory/taxonomy"
 	"archipel/federation"
 	"archipel/federation/islands"
+	"archipel/geo/geocode"
+
+	"github.com/paulmach/orb"
 )
 
 // fediverse is the instance's part in the fediverse, and in the archipelago; nil when it takes none.
@@ -35,6 +39,14 @@ func (f *fediverse) pages() api.Fediverse {
 		return nil
 	}
 	return f.Service
+}
+
+// echoes are the pages about what comes back; nil when the instance takes no part.
+func (f *fediverse) echoes(d *directory.Directory) *echoes.Service {
+	if f == nil {
+		return nil
+	}
+	return echoes.New(echoes.Options{Directory: d, Federation: f.Service})
 }
 
 func (f *fediverse) run(ctx context.Context) {
@@ -80,6 +92,7 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 	}
 	isles, err := islands.New(ctx, islands.Options{
 		Network: s, Directory: d, Mirrors: mirrors, Taxonomy: words, Zones: z.Zones, PublicURL: c["public-url"], Version: version(), Log: log, Now: now,
+		Locate: towns{geocode.NewLocator(z.places, nil)}.locate,
 		Site: func() islands.Site {
 			site := site.get()
 			return islands.Site{Name: site.Name, Summary: site.Tagline, Territory: site.Territory, Languages: site.Languages, Licence: site.Licence, Contact: site.Contact}
@@ -89,4 +102,17 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 		return nil, err
 	}
 	return &fediverse{s, isles}, nil
+}
+
+// towns gives what comes of other servers its position by the embedded list of places: whatever they write, no address server
+// is asked on their word.
+type towns struct{ *geocode.Locator }
+
+func (t towns) locate(ctx context.Context, e *directory.Entry) {
+	if e.Address == nil {
+		return
+	}
+	if at, found, err := (locator{t.Locator}).Locate(ctx, *e.Address, e.Lang); err == nil && found {
+		e.Sites, e.Approximate = []orb.Point{at.Point}, at.Approximate
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,8 @@ import (
 const islandsVerbs = `archipel islands VERB, beside a running server, which tells the other side within seconds:
   list                        the other directories, what was agreed, how fresh it is
   ask ADDRESS                 ask another directory to let us show its entries
+  follow ACTOR                show the events of an actor that speaks plain ActivityPub: Mobilizon's relay or a group there,
+                              a Gancio instance, an organisation's account; as name@server, or its address
   offer ADDRESS               invite another directory to show ours
   accept HOST, refuse HOST    one that asks to show ours; accept with a scope gives it less than it asked for
   pause HOST [in|out], resume HOST [in|out], end HOST [in|out]
@@ -25,8 +28,9 @@ const islandsVerbs = `archipel islands VERB, beside a running server, which tell
   policy HOST show|review|suggest
                               what becomes of what comes: public at once, for a moderator, or drafts
   sync HOST                   ask it now, and compare everything
-with ask, offer and accept, the scope: -zones FR-42,FR-69 -area FILE.geojson -kinds place,event -categories ID,ID
--languages fr,en -others; with ask also -policy; with accept also -keep (it may not pass them on); with refuse -note
+with ask, follow, offer and accept, the scope: -zones FR-42,FR-69 -area FILE.geojson -kinds place,event -categories ID,ID
+-languages fr,en -others; with ask and follow also -policy; with follow -online (events without a place too); with accept
+-keep (it may not pass them on); with refuse -note
 `
 
 // islandsCommand is what an operator agrees with other directories.
@@ -34,6 +38,7 @@ func islandsCommand(ctx context.Context, env *environment, args []string) error 
 	set := flags("islands", env)
 	scoped := scopeFlags(set)
 	policy := set.String("policy", "", "of what comes in: show (the default), review or suggest")
+	online := set.Bool("online", false, "with follow: also events without a place that are online")
 	keep := set.Bool("keep", false, "the island may not pass our entries on to others")
 	note := set.String("note", "", "told to the island that is refused")
 	c, rest, err := parse(set, env, args)
@@ -44,7 +49,7 @@ func islandsCommand(ctx context.Context, env *environment, args []string) error 
 	if len(rest) > 0 {
 		verb, rest = rest[0], rest[1:]
 	}
-	wants := map[string][2]int{"list": {0, 0}, "ask": {1, 1}, "offer": {1, 1}, "accept": {1, 1}, "refuse": {1, 1}, "pause": {1, 2}, "resume": {1, 2}, "end": {1, 2}, "policy": {2, 2}, "sync": {1, 1}}
+	wants := map[string][2]int{"list": {0, 0}, "ask": {1, 1}, "follow": {1, 1}, "offer": {1, 1}, "accept": {1, 1}, "refuse": {1, 1}, "pause": {1, 2}, "resume": {1, 2}, "end": {1, 2}, "policy": {2, 2}, "sync": {1, 1}}
 	n, known := wants[verb]
 	if !known || len(rest) < n[0] || len(rest) > n[1] {
 		fmt.Fprint(env.stderr, islandsVerbs)
@@ -62,7 +67,15 @@ func islandsCommand(ctx context.Context, env *environment, args []string) error 
 	if verb == "list" {
 		return listIslands(ctx, store, env.stdout)
 	}
-	host, err := islands.HostOf(rest[0])
+	if verb == "follow" {
+		a, err := islands.Follow(ctx, store, rest[0], scope, islands.Policy(*policy), *online)
+		if err != nil {
+			return fmt.Errorf("follow %s: %w", rest[0], err)
+		}
+		fmt.Fprintf(env.stdout, "%s will be followed; it may have to say yes first\n", a.Host)
+		return nil
+	}
+	host, err := islands.KeyOf(rest[0])
 	if err != nil {
 		return err
 	}
@@ -171,7 +184,11 @@ func listIslands(ctx context.Context, store directory.Store, w io.Writer) error 
 	}
 	var b strings.Builder
 	for _, st := range all {
-		fmt.Fprintf(&b, "%s  %s\n", st.Host, st.Name)
+		fmt.Fprintf(&b, "%s  %s", st.Host, st.Name)
+		if st.Plain != nil {
+			fmt.Fprintf(&b, "  (plain ActivityPub: %s)", cmp.Or(st.Plain.Type, "not found yet"))
+		}
+		b.WriteByte('\n')
 		for _, side := range []struct {
 			what string
 			*islands.Side
