@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"directory/mongostore":  {"directory"},
 	"directory/storetest":   {"directory"},
 	"directory/subscribed":  {"directory", "publicnet"}, // fetches calendars of other servers
+	"directory/links":       {"directory", "publicnet"}, // asks whether pages of other servers are there
 	"geo":                   {"directory", "directory/hours"},
 	"geo/basemap":           {},
 	"geo/staticmap":         {"geo/basemap"},
@@ -32,7 +33,7 @@ var allowed = map[string][]string{
 	"federation/islands":    {"directory", "directory/taxonomy", "federation", "publicnet"},
 	"publicnet":             {}, // the one way to a server that a stranger names: of federation, and of subscribed calendars
 	"frontend":              {},
-	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "api", "api/archipelago", "api/fediverse"},
+	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "directory/links", "api", "api/archipelago", "api/fediverse"},
 	// The operator's pages show agreements and hosts as federation keeps them: the same types twice, behind an interface, would
 	// only be longer. The rest of api knows federation by small interfaces.
 	"api/archipelago": {"directory", "directory/taxonomy", "geo", "geo/geocode", "frontend", "federation", "federation/islands", "api"},

@@ -165,9 +165,10 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	keys := signed.New(store)
 	asking := openFreshness(d, accounts, keys, waiting, site.get, log)
 	digests := openDigest(d, index, words, places, accounts, keys, site.get, log)
+	checked := openLinks(c, d, site.get, "http://"+reachable(ln.Addr()), log)
 	calendars := openCalendars(c, d, sourced, accounts, mailer, locator, site.get, "http://"+reachable(ln.Addr()), log)
 	server, err := api.New(api.Options{
-		Calendars: calendars,
+		Calendars: calendars, Links: checked,
 		Freshness: asking, Digest: digests,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Accounts: accounts, Waiting: waiting,
@@ -202,6 +203,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	shared("mails", mailer.Run)
 	shared("calendars", calendars.Run)
+	shared("links", checked.Run)
 	shared("asking", asking.Run)
 	shared("digests", digests.Run)
 	wg.Go(func() {

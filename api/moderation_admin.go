@@ -25,7 +25,7 @@ func (s *Server) adminRoutes() {
 }
 
 // adminFields are the fields of the site that the page changes, in its order, as [Site.Change] names them.
-var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter"}
+var adminFields = []string{"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter", "checkLinks"}
 
 // maxAdminField is the longest text of a field, in bytes.
 const maxAdminField = 20_000
@@ -60,6 +60,9 @@ func (s *Server) showAdmin(c *fiber.Ctx, typed, wrong map[string]string, said st
 			}
 			f.Family = "signup_way"
 		}
+		if name == "checkLinks" {
+			f.Choices, f.Family = []string{"true", "false"}, "check_links"
+		}
 		if name == "review" {
 			for _, way := range ReviewTimes {
 				f.Choices = append(f.Choices, string(way))
@@ -87,7 +90,7 @@ func siteFields(site *Site) map[string]string {
 	return map[string]string{"name": site.Name, "territory": site.Territory, "tagline": site.Tagline, "operator": site.Operator, "contact": site.Contact,
 		"address": site.Address, "about": site.About, "languages": strings.Join(site.Languages, ","), "timezone": site.Timezone, "accent": site.Accent,
 		"licence": site.Licence, "signup": string(signup), "review": string(review),
-		"askAfter": strconv.Itoa(site.AskAfter), "fadeAfter": strconv.Itoa(site.FadeAfter)}
+		"askAfter": strconv.Itoa(site.AskAfter), "fadeAfter": strconv.Itoa(site.FadeAfter), "checkLinks": strconv.FormatBool(site.CheckLinks)}
 }
 
 // changeSite saves the texts of the site, with the checks of the command line. Whoever saves first wins; the other is told.
@@ -179,7 +182,7 @@ func (s *Server) healthView(ctx context.Context, show presenter) (v frontend.Hea
 		return v, err
 	}
 	l := frontend.T(show.lang)
-	for _, notes := range append([]HealthNotes{s.importHealth}, s.HealthNotes...) {
+	for _, notes := range append([]HealthNotes{s.importHealth, s.linkHealth}, s.HealthNotes...) {
 		list, err := notes(ctx, l)
 		if err != nil {
 			return v, err

@@ -49,6 +49,9 @@ func (s *Server) editPage(c *fiber.Ctx) error {
 		return account.Check(c, account.EntryEdit, &e)
 	}
 	view := s.editView(c, &e, false)
+	if view.Broken, err = s.brokenOf(c.UserContext(), &e); err != nil {
+		return err
+	}
 	stands, _, err := s.reviewedForm(c, e, &view)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"archipel/api/freshness"
 	"archipel/directory"
 	"archipel/directory/duplicates"
+	"archipel/directory/links"
 	"archipel/directory/media"
 	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
@@ -48,6 +49,7 @@ type Options struct {
 	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
 
 	Calendars *subscribed.Service // fetches calendars of other servers; nil: nobody can subscribe to one
+	Links     *links.Service      // looks whether links still answer; nil: nobody does
 
 	// What adding entries needs besides accounts; each may be nil.
 	Duplicates *duplicates.Index // a view of the directory: shows entries that may be the same
@@ -143,7 +145,7 @@ func (s *Server) routes() {
 		if s.Owners != nil {
 			s.Accounts.Teams = s.Owners.Keeps
 		}
-		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render})
+		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render, Broken: s.brokenOf})
 		s.belonging.Routes(app)
 	}
 
@@ -181,6 +183,7 @@ func (s *Server) routes() {
 	if s.Accounts != nil && s.Waiting != nil {
 		s.moderationRoutes()
 		s.freshnessRoutes()
+		s.linkRoutes()
 	}
 
 	s.postingRoutes()

@@ -41,6 +41,8 @@ type Site struct {
 
 	AskAfter  int `json:"askAfter"`  // months after which the people of an entry are asked whether it is still true; 0: never
 	FadeAfter int `json:"fadeAfter"` // months after which what nobody confirmed fades in lists; 0: never
+
+	CheckLinks bool `json:"checkLinks"` // whether the links of entries are looked at, about once a month
 }
 
 // Bounds is a box in degrees.
@@ -63,7 +65,7 @@ const SiteKey = "site"
 
 // DefaultSite is a directory that nobody has named yet.
 func DefaultSite() Site {
-	return Site{Name: "Archipel", Languages: []string{"fr", "en"}, Timezone: "Europe/Paris", AskAfter: 12, FadeAfter: 24}
+	return Site{Name: "Archipel", Languages: []string{"fr", "en"}, Timezone: "Europe/Paris", AskAfter: 12, FadeAfter: 24, CheckLinks: true}
 }
 
 // ParseSite reads the setting; nil gives the default.
@@ -158,10 +160,10 @@ func (site *Site) Change(words []string) error {
 				return fmt.Errorf("review: %q is not one of %v", value, ReviewTimes)
 			}
 			fields[key] = value
-		case "signedFetch":
+		case "signedFetch", "checkLinks":
 			on, err := strconv.ParseBool(value)
 			if err != nil {
-				return fmt.Errorf("signedFetch: %q: want true or false", value)
+				return fmt.Errorf("%s: %q: want true or false", key, value)
 			}
 			fields[key] = on
 		case "askAfter", "fadeAfter":

@@ -40,11 +40,12 @@ type TeamView struct {
 	Members    []TeamMember
 	Invites    []TeamInvite
 	Claims     []TeamClaim
-	MayGrant   bool   // the reader says who is in it
-	Member     string // owner or editor; empty: the reader is a moderator
-	LastOwner  bool   // the reader is the only owner
-	ClaimURL   string // to prove that it is one's own place
-	Done       string // what was just done, in words
+	Broken     []BrokenLink // that do not answer any more
+	MayGrant   bool         // the reader says who is in it
+	Member     string       // owner or editor; empty: the reader is a moderator
+	LastOwner  bool         // the reader is the only owner
+	ClaimURL   string       // to prove that it is one's own place
+	Done       string       // what was just done, in words
 	Notice     string
 	Mail       string // typed before something went wrong
 	Role       string

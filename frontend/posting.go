@@ -45,6 +45,7 @@ type PostingView struct {
 	Imported     string        // the calendar that an event comes from, and that wins
 	ImportedURL  string        // where its team sees it; empty: nowhere
 	CalendarsURL string        // where an organisation says which calendars it has elsewhere; empty: nowhere
+	Broken       []BrokenLink  // links that do not answer any more
 	Dates        []PostingDate // the next ones of a repeated event, one by one
 	ExtraDates   []PostingDate // beside the rule, with rows for more
 	Suggestion   bool          // it waits for somebody of the directory; asks how to reach the sender

@@ -19,7 +19,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts of a [Service]. All are required.
+// Options are the parts of a [Service]. All are required but Broken.
 type Options struct {
 	Directory *directory.Directory
 	Accounts  *account.Service
@@ -27,6 +27,8 @@ type Options struct {
 	// Page and Render say how a page begins and how it is written.
 	Page   func(*fiber.Ctx, string) frontend.Page
 	Render func(*fiber.Ctx, templ.Component) error
+	// Broken lists the links of an entry that do not answer any more; nil: nobody looks.
+	Broken func(context.Context, *directory.Entry) ([]frontend.BrokenLink, error)
 }
 
 // Service knows who keeps what. Create it with [New].

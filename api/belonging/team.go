@@ -98,6 +98,13 @@ func (s *Service) showTeam(c *fiber.Ctx, e *directory.Entry, v frontend.TeamView
 			}
 		}
 	}
+	if s.Broken != nil {
+		broken, err := s.Broken(ctx, e)
+		if err != nil {
+			return err
+		}
+		v.Broken = broken
+	}
 	invites, err := s.invites(ctx, e.ID)
 	if err != nil {
 		return err
