@@ -11,6 +11,8 @@ import (
 
 	"archipel/api"
 	"archipel/api/echoes"
+
+	operators "archipel/api/fediverse"
 	"archipel/directory"
 	"archipel/directory/taxonomy"
 	"archipel/federation"
@@ -47,6 +49,14 @@ func (f *fediverse) echoes(d *directory.Directory) *echoes.Service {
 		return nil
 	}
 	return echoes.New(echoes.Options{Directory: d, Federation: f.Service})
+}
+
+// operators are the operator's pages; nil when the instance takes no part.
+func (f *fediverse) operators(d *directory.Directory, log *slog.Logger, now func() time.Time) *operators.Service {
+	if f == nil {
+		return nil
+	}
+	return operators.New(operators.Options{Directory: d, Federation: f.Service, Log: log, Now: now})
 }
 
 func (f *fediverse) run(ctx context.Context) {

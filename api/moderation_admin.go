@@ -44,7 +44,7 @@ func (s *Server) showAdmin(c *fiber.Ctx, typed, wrong map[string]string, said st
 		return err
 	}
 	p, l := s.moderationPage(c, "admin.title")
-	v := frontend.AdminView{Revision: rev, Wrong: said}
+	v := frontend.AdminView{Revision: rev, Wrong: said, Fediverse: s.Operators != nil}
 	if c.Query("done") == "1" && said == "" {
 		v.Done = l.Text("admin.done")
 	}

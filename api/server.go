@@ -13,6 +13,7 @@ import (
 	"archipel/api/account"
 	"archipel/api/belonging"
 	"archipel/api/digest"
+	"archipel/api/fediverse"
 	"archipel/api/freshness"
 	"archipel/directory"
 	"archipel/directory/duplicates"
@@ -67,8 +68,9 @@ type Options struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 
-	Federation http.Handler // the instance in the fediverse; nil: it takes no part
-	Fediverse  Fediverse    // what pages need of it; nil with Federation
+	Federation http.Handler       // the instance in the fediverse; nil: it takes no part
+	Fediverse  Fediverse          // what pages need of it; nil with Federation
+	Operators  *fediverse.Service // the operator's part of it, and what others report; nil with Federation
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -189,6 +191,7 @@ func (s *Server) routes() {
 	s.postingRoutes()
 	s.calendarRoutes()
 	s.fediverseRoutes()
+	s.operatorRoutes()
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)
 	app.Get("/tiles/entries/:z/:x/:y.mvt", s.entriesTile)

@@ -314,3 +314,22 @@ func (s *Service) RotateKeys(ctx context.Context, whose string) ([]string, error
 	slices.Sort(done)
 	return done, s.refreshKeys(ctx)
 }
+
+// HostOf is the server of an address, as domains are compared; "" when it has none.
+func HostOf(address string) string { return vocab.Host(address) }
+
+// Profile is what somebody elsewhere says of himself, as plain text. It is not to be trusted.
+type Profile struct{ Name, Handle, Summary string }
+
+// ProfileOf tells what is known of an actor, without asking its server; the zero Profile of one that is not known.
+func (s *Service) ProfileOf(ctx context.Context, actor string) (Profile, error) {
+	a, err := s.actors.known(ctx, actor)
+	if err != nil || a == nil {
+		return Profile{}, err
+	}
+	p := Profile{Name: short(plain(vocab.Text(a.Doc, "name")), 100), Summary: short(plain(vocab.Text(a.Doc, "summary")), 300)}
+	if user := short(plain(vocab.Text(a.Doc, "preferredUsername")), 60); user != "" {
+		p.Handle = "@" + user + "@" + vocab.Host(a.ID)
+	}
+	return p, nil
+}

@@ -64,6 +64,9 @@ var families = map[string][]string{
 	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
 	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 	"posting_date": DateStates, "posting_dates": nil,
+	"servers": nil, "server": nil, "blocks": nil, // some are said by the server
+	"server_mode": {"open", "quarantine", "allowlist"}, "server_state": {"all", "failing", "limited", "blocked", "well", "quiet"}, "server_state_hint": {"failing", "limited", "blocked", "well", "quiet"},
+	"server_severity": {"suspend", "silence", "noop"}, "blocks_rule": {"suspend", "silence", "noop"}, "blocks_why": {"domain", "wide", "own", "severity", "boolean", "quotes", "rows"},
 }
 
 // keysOf flattens a locale file: a table with plural forms is one key.

@@ -4,11 +4,12 @@ import "time"
 
 // AdminView is what those who run the instance change and look after.
 type AdminView struct {
-	Fields   []AdminField
-	Revision int64 // of the settings that the form shows
-	Health   HealthView
-	Done     string
-	Wrong    string
+	Fields    []AdminField
+	Revision  int64 // of the settings that the form shows
+	Health    HealthView
+	Fediverse bool // there is a page of the fediverse
+	Done      string
+	Wrong     string
 }
 
 // AdminField is one text of the site.
