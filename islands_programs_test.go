@@ -352,11 +352,12 @@ func (i *islet) command(name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// burst adds entries by the program's own API, as fast as it answers, until stop is closed or it answers no more. It
-// returns those that were answered.
+// burst adds entries by the program's own API, as fast as it answers, until it answers no more, and others beside it, until
+// stop is closed. It returns those that were answered. The API takes only so many of one person.
 func (i *islet) burst(stop <-chan struct{}, name string) map[directory.ID]string {
 	saved, token := map[directory.ID]string{}, i.token
 	h := newHand(i.program)
+	answers := true
 	for n := 0; ; n++ {
 		select {
 		case <-stop:
@@ -364,14 +365,17 @@ func (i *islet) burst(stop <-chan struct{}, name string) map[directory.ID]string
 		default:
 		}
 		text := fmt.Sprintf("%s %d", name, n)
+		if n%4 > 0 || n > 60 || !answers {
+			saved[i.put(farm(text)).ID] = text
+			continue
+		}
 		feature, _ := json.Marshal(map[string]any{"type": "Feature", "geometry": map[string]any{"type": "Point", "coordinates": []float64{4.39, 45.44}},
 			"properties": map[string]any{"kind": "place", "name": text, "categories": []string{"ferme"}}})
 		code, body, _ := h.ask("POST", "/api/collections/places/items", "application/geo+json", feature, "Authorization", "Bearer "+token)
 		var made struct{ ID directory.ID }
-		if code != http.StatusCreated || json.Unmarshal([]byte(body), &made) != nil || made.ID == "" {
-			return saved
+		if answers = code == http.StatusCreated && json.Unmarshal([]byte(body), &made) == nil; answers {
+			saved[made.ID] = text
 		}
-		saved[made.ID] = text
 	}
 }
 

@@ -153,6 +153,7 @@ func (s *Service) work(ctx context.Context) error {
 	defer asking.Wait()
 	var reconciled string // what visibility was last made from
 	var purged, mapped time.Time
+	var back welcome
 	maps := map[string]int64{}
 	for {
 		s.refresh(ctx)
@@ -164,6 +165,9 @@ func (s *Service) work(ctx context.Context) error {
 			} else if ctx.Err() == nil {
 				s.Log.Warn("islands: what may be seen is not settled yet", "err", err)
 			}
+		}
+		if err := back.look(ctx, s); err != nil && ctx.Err() == nil {
+			s.Log.Warn("islands: who is to be asked cannot be noted", "err", err)
 		}
 		s.pollAll(ctx, &asking)
 		if now := time.Now(); now.Sub(mapped) >= s.Look && s.syncs.try("maps") {
