@@ -55,11 +55,12 @@ func (s *Service) walk(ctx context.Context, peer *Agreement, full bool) error {
 			return err
 		}
 		written := w.total.Written
+		w.old = 0
 		items, more, err := w.read(ctx, doc)
 		if err != nil {
 			return err
 		}
-		if items > 0 && !full && w.total.Written == written || w.past {
+		if items > 0 && (!full && w.total.Written == written || w.old == items) {
 			break
 		}
 		next = more
@@ -85,7 +86,7 @@ type walking struct {
 	items   int
 	fetches int
 	fails   int // in a row
-	past    bool
+	old     int // items of this page from long ago
 }
 
 // plainPage gets a collection, or a page of one.
@@ -141,9 +142,9 @@ func (w *walking) item(item any) (heard, bool) {
 	}
 	doc, _ := item.(map[string]any)
 	t := vocab.ReadThing(doc)
-	if !t.Published.IsZero() && w.s.Now().Sub(t.Published) > walkPast {
-		w.past = true
-		return heard{}, false
+	old := !t.Published.IsZero() && w.s.Now().Sub(t.Published) > walkPast
+	if old {
+		w.old++
 	}
 	switch t.Type {
 	case "Event":
@@ -165,7 +166,7 @@ func (w *walking) item(item any) (heard, bool) {
 		if t.Type != "Announce" && refs[0].Type == "Event" && vocab.SameOrigin(h.id, w.peer.Actor) {
 			h.doc = refs[0].Doc
 		}
-		return h, true
+		return h, h.doc != nil || !old
 	}
 	return heard{}, false
 }
