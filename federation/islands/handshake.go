@@ -222,7 +222,7 @@ func (s *Service) tellOne(ctx context.Context, a *Agreement, d Direction) {
 			v.Actor, v.Inbox = a.Actor, a.Inbox
 		}
 		if a.Seen.After(v.Seen) {
-			v.Name, v.About, v.Seen, v.Plain = a.Name, a.About, a.Seen, a.Plain
+			v.Name, v.About, v.Seen = a.Name, a.About, a.Seen
 		}
 		now := v.sides(d)[0]
 		if now.TellID != said {

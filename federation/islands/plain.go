@@ -168,7 +168,19 @@ func (s *Service) meetPlain(ctx context.Context, a *Agreement) error {
 	}
 	a.Actor, a.Inbox, a.Name, a.About, a.Seen = t.ID, t.Inbox, about.Name, about, s.Now().UTC()
 	a.Plain.Type, a.Plain.Page = t.Type, about.Address
-	return nil
+	// Before it is told anything: its answer may be here before its server has said that it heard us.
+	_, err = change(ctx, s.store, kindIsland, a.Host, func(v *Agreement, _ int64) (bool, error) {
+		if v.Plain == nil || v.Plain.Typed != a.Plain.Typed {
+			return false, nil // the operator means another one by now
+		}
+		v.Actor, v.Inbox, v.Name, v.About, v.Seen = a.Actor, a.Inbox, a.Name, a.About, a.Seen
+		v.Plain.Type, v.Plain.Page = a.Plain.Type, a.Plain.Page
+		return true, nil
+	})
+	if err == nil {
+		err = s.cache.refresh(ctx, s.store)
+	}
+	return err
 }
 
 // plainMessage is what a plain actor is told.
