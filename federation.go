@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"archipel/api"
+	"archipel/api/archipelago"
 	"archipel/api/echoes"
 
 	operators "archipel/api/fediverse"
@@ -67,6 +68,21 @@ func (f *fediverse) run(ctx context.Context) {
 	defer wg.Wait()
 	wg.Go(func() { f.islands.Run(ctx) })
 	f.Run(ctx)
+}
+
+// archipelago are the pages of the other directories, which also say when there are none.
+func (f *fediverse) archipelago(c config, d *directory.Directory, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger, now func() time.Time) *archipelago.Service {
+	scheme, _, _ := strings.Cut(c["public-url"], "://")
+	o := archipelago.Options{Directory: d, Mirrors: mirrors, Taxonomy: words, Places: z.places, Scheme: scheme, Log: log, Now: now, Zone: func() *time.Location {
+		if zone, err := time.LoadLocation(site.get().Timezone); err == nil {
+			return zone
+		}
+		return time.UTC
+	}}
+	if f != nil {
+		o.Islands = f.islands
+	}
+	return archipelago.New(o)
 }
 
 // federated reports whether the instance takes part.

@@ -168,6 +168,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	checked := openLinks(c, d, site.get, "http://"+reachable(ln.Addr()), log)
 	calendars := openCalendars(c, d, sourced, accounts, mailer, locator, site.get, "http://"+reachable(ln.Addr()), log)
 	server, err := api.New(api.Options{
+		Islands:   fediverse.archipelago(c, d, mirrors, words, zoner{places}, site, log, env.now),
 		Calendars: calendars, Links: checked,
 		Freshness: asking, Digest: digests,
 		Duplicates: alike, Owners: owners, Media: pictures,

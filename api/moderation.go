@@ -80,7 +80,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	if err != nil {
 		return err
 	}
-	v := frontend.QueueView{Wrong: tried.wrong}
+	v := frontend.QueueView{Wrong: tried.wrong, Islands: s.Islands.Waiting()}
 	counts["imported"] = s.Waiting.Imported()
 	if show == "imported" {
 		if v.Items, v.Next, err = s.importedItems(c, p.Lang); err != nil {

@@ -430,6 +430,6 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 			v.Finding = append(v.Finding, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: credit.LicenceURL})
 		}
 	}
-	v.Fediverse = s.Fediverse != nil
+	v.Fediverse, v.Islands = s.Fediverse != nil, s.Islands.On()
 	return s.render(c, frontend.About(p, v))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"archipel/api/account"
+	"archipel/api/archipelago"
 	"archipel/api/belonging"
 	"archipel/api/digest"
 	"archipel/api/fediverse"
@@ -71,6 +72,8 @@ type Options struct {
 	Federation http.Handler       // the instance in the fediverse; nil: it takes no part
 	Fediverse  Fediverse          // what pages need of it; nil with Federation
 	Operators  *fediverse.Service // the operator's part of it, and what others report; nil with Federation
+
+	Islands *archipelago.Service // the pages of the other directories; nil: there are none
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -191,6 +194,7 @@ func (s *Server) routes() {
 	s.postingRoutes()
 	s.calendarRoutes()
 	s.fediverseRoutes()
+	s.islandRoutes()
 	s.operatorRoutes()
 
 	app.Get("/tiles/entries.json", s.entriesTileJSON)

@@ -64,10 +64,21 @@ var families = map[string][]string{
 	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
 	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights"},
 	"posting_date": DateStates, "posting_dates": nil,
-	"servers": nil, "server": nil, "blocks": nil, // some are said by the server
+	"archipelago":       nil, // some are said by package archipelago
+	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "offer", "give"},
+	"archipelago_lead": {"ask", "offer", "give"}, "archipelago_others": {"ask", "offer", "give"}, "archipelago_pass": {"in", "out"},
+	"archipelago_in": islandStates, "archipelago_out": islandStates, "archipelago_words": {"open", "known", "rest"}, "archipelago_held": {"waiting", "aside"},
+	"archipelago_do":   {"ask", "offer", "give", "accept", "refuse", "pause", "resume", "end", "withdraw", "decline", "now", "compare"},
+	"archipelago_sure": {"pause_in", "end_in", "pause_out", "end_out"}, "archipelago_yes": {"pause_in", "end_in", "pause_out", "end_out"},
+	"archipelago_done":    {"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "decline", "policy", "now", "compare"},
+	"archipelago_refusal": {"unproved", "others", "left", "blocked", "scope", "taken", "limit", "invalid"},
+	"servers":             nil, "server": nil, "blocks": nil, // some are said by the server
 	"server_mode": {"open", "quarantine", "allowlist"}, "server_state": {"all", "failing", "limited", "blocked", "well", "quiet"}, "server_state_hint": {"failing", "limited", "blocked", "well", "quiet"},
 	"server_severity": {"suspend", "silence", "noop"}, "blocks_rule": {"suspend", "silence", "noop"}, "blocks_why": {"domain", "wide", "own", "severity", "boolean", "quotes", "rows"},
 }
+
+// islandStates are those of an agreement, with who said so where that matters.
+var islandStates = []string{"offered", "asked", "accepted", "narrowed", "refused", "refused_us", "paused", "paused_us", "ended", "ended_us"}
 
 // keysOf flattens a locale file: a table with plural forms is one key.
 func keysOf(t *testing.T, name string) map[string]string {

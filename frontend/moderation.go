@@ -12,6 +12,8 @@ type QueueView struct {
 	Next  string // URL of the next page; empty on the last
 	Done  string // what was just decided, in words
 	Wrong string // why nothing was decided, in words
+
+	Islands int // entries of other directories that wait
 }
 
 // QueueTab is a part of the queue, with what waits in it.

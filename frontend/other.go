@@ -47,6 +47,7 @@ type AboutView struct {
 	SourceURL    string   // where the program's source is
 	APIURL       string   // "/api"
 	Fediverse    bool     // it can be followed from other networks
+	Islands      bool     // it has a page of the directories that it follows
 }
 
 // ProblemView is a page that says what went wrong, what is kept and what to do.
