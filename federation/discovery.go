@@ -72,13 +72,17 @@ func (s *Service) nodeInfoLinks(w http.ResponseWriter, r *http.Request) {
 func (s *Service) nodeInfo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	site := s.Site()
+	metadata := map[string]any{"nodeName": site.Name, "nodeDescription": site.Summary}
+	for name := range s.rooms {
+		metadata[name] = s.ActorID(name)
+	}
 	s.answer(w, http.StatusOK, typeJSON+`; profile="http://nodeinfo.diaspora.software/ns/schema/2.1#"`, map[string]any{
 		"version":   "2.1",
 		"software":  map[string]any{"name": "archipel", "version": s.Version},
 		"protocols": []any{"activitypub"}, "services": map[string]any{"inbound": []any{}, "outbound": []any{"atom1.0"}},
 		"openRegistrations": false,
 		"usage":             map[string]any{"users": map[string]any{"total": s.Published.Actors()}, "localPosts": s.Published.Len()},
-		"metadata":          map[string]any{"nodeName": site.Name, "nodeDescription": site.Summary},
+		"metadata":          metadata,
 	})
 }
 

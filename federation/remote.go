@@ -22,6 +22,7 @@ const (
 	actorFresh  = 24 * time.Hour      // then it is asked again when something needs it
 	actorKept   = 30 * 24 * time.Hour // then it is forgotten
 	actorRetry  = 5 * time.Minute     // an actor whose signature does not fit is asked again, but no oftener
+	keyRetry    = 5 * time.Second     // so is one that names a key which it did not list: it may have a new one
 	maxInMemory = 5000
 )
 
@@ -173,10 +174,11 @@ func (c *actorCache) key(ctx context.Context, actor, keyID string, again bool) (
 	if err != nil {
 		return nil, err
 	}
+	pause := actorRetry
 	if a.keys[keyID] == nil {
-		again = true
+		again, pause = true, keyRetry
 	}
-	if again && c.s.Now().Sub(a.Fetched) > actorRetry {
+	if again && c.s.Now().Sub(a.Fetched) > pause {
 		if a, err = c.fetch(ctx, actor, false); err != nil {
 			return nil, err
 		}

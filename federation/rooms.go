@@ -71,46 +71,42 @@ func (s *Service) ActorID(name string) string { return s.base + "/ap/" + name }
 // Host is the instance's host, as domains are compared.
 func (s *Service) Host() string { return s.host }
 
-// KeysOf are publicKey and assertionMethod of the document of a room's actor. They are the instance's keys under names of
-// that actor's: whoever speaks for one speaks for all of them.
+// speaker is the actor of a room, or the instance's own, with the keys it speaks with. Rooms have the instance's keys, under
+// names of their own: whoever speaks for one speaks for all of them.
+func (s *Service) speaker(name string) identity {
+	return identity{id: s.ActorID(name), keys: s.relayKeys()}
+}
+
+// KeysOf are publicKey and assertionMethod of the document of a room's actor. Keys that were replaced not long ago are listed
+// on, so that what they proved can be checked.
 func (s *Service) KeysOf(name string) map[string]any {
-	id := s.ActorID(name)
+	who := s.speaker(name)
 	return map[string]any{
-		"publicKey": map[string]any{"id": id + "#main-key", "owner": id, "publicKeyPem": s.relayKeys().rsaPEM},
-		"assertionMethod": []any{map[string]any{
-			"id": id + "#ed25519-key", "type": "Multikey", "controller": id, "publicKeyMultibase": signature.EncodeMultikey(edPublic(s.relayKeys().ed)),
-		}},
+		"publicKey":       map[string]any{"id": who.mainKeyID(), "owner": who.id, "publicKeyPem": who.keys.rsaPEM},
+		"assertionMethod": who.methods(s.Now()),
 	}
 }
+
+// KeyGeneration says how often the instance's keys were renewed, as far as this process knows.
+func (s *Service) KeyGeneration() int { return s.relayKeys().generation }
+
+// RefreshKeys takes up keys that another process has renewed, before it is done anyhow.
+func (s *Service) RefreshKeys(ctx context.Context) error { return s.refreshKeys(ctx) }
 
 // Prove adds a room's proof to a document (FEP-8b32).
 func (s *Service) Prove(name string, doc map[string]any) error {
-	return signature.Prove(doc, s.ActorID(name)+"#ed25519-key", s.relayKeys().ed, s.Now())
-}
-
-// signAs is sign for the actor of a room.
-func (s *Service) signAs(name, host string, other bool) fetch.Sign {
-	if name == Relay {
-		return s.signBy(s.self(), host, other)
-	}
-	signer := signature.Signer{KeyID: s.ActorID(name) + "#main-key", Key: s.relayKeys().rsa}
-	modern := s.hosts.scheme(host) == schemeRFC9421
-	return func(r *http.Request, body []byte) error {
-		if modern != other {
-			return signer.RFC9421(r, body, s.Now())
-		}
-		return signer.Cavage(r, body, s.Now())
-	}
+	who := s.speaker(name)
+	return signature.Prove(doc, who.assertionKeyID(), who.keys.ed, s.Now())
 }
 
 // knockingAs is knocking for the actor of a room.
 func (s *Service) knockingAs(ctx context.Context, name, host string, fn func(fetch.Sign) error) error {
-	err := fn(s.signAs(name, host, false))
+	err := fn(s.signBy(s.speaker(name), host, false))
 	var status *fetch.StatusError
 	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
 		return err
 	}
-	if again := fn(s.signAs(name, host, true)); again == nil {
+	if again := fn(s.signBy(s.speaker(name), host, true)); again == nil {
 		s.hosts.otherScheme(ctx, host)
 		return nil
 	}

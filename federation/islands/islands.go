@@ -102,7 +102,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if s.self, err = openSelf(ctx, s.store); err != nil {
 		return nil, fmt.Errorf("islands: %w", err)
 	}
-	if err := s.cache.refresh(ctx, s.store); err != nil {
+	if err := errors.Join(s.cache.refresh(ctx, s.store), s.self.refresh(ctx, s)); err != nil {
 		return nil, fmt.Errorf("islands: %w", err)
 	}
 	o.Network.Admit(actorName, s)
@@ -139,7 +139,7 @@ func (s *Service) Run(ctx context.Context) {
 
 // refresh takes up what was decided by other processes.
 func (s *Service) refresh(ctx context.Context) {
-	err := errors.Join(s.cache.refresh(ctx, s.store), s.self.refresh(ctx, s.store))
+	err := errors.Join(s.cache.refresh(ctx, s.store), s.self.refresh(ctx, s))
 	if err != nil && ctx.Err() == nil {
 		s.Log.Warn("islands: the agreements cannot be read", "err", err)
 	}
@@ -154,6 +154,7 @@ func (s *Service) work(ctx context.Context) error {
 	var reconciled string // what visibility was last made from
 	var purged, mapped time.Time
 	var back welcome
+	epoch := s.self.epoch()
 	maps := map[string]int64{}
 	for {
 		s.refresh(ctx)
@@ -165,6 +166,10 @@ func (s *Service) work(ctx context.Context) error {
 			} else if ctx.Err() == nil {
 				s.Log.Warn("islands: what may be seen is not settled yet", "err", err)
 			}
+		}
+		if now := s.self.epoch(); now != epoch {
+			epoch = now
+			s.tellEpoch(ctx, &asking, now)
 		}
 		if err := back.look(ctx, s); err != nil && ctx.Err() == nil {
 			s.Log.Warn("islands: who is to be asked cannot be noted", "err", err)

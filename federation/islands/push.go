@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"archipel/directory"
 	"archipel/federation"
+	"archipel/federation/fetch"
 	"archipel/federation/vocab"
 )
 
@@ -22,7 +24,13 @@ type push struct {
 	host string
 	told string        // the cursor that went with what was said last
 	done directory.Seq // said up to here
+
+	unknown int // how often in a row it did not know our key
 }
+
+// unknownTries is how often an island is told the same again, a minute later each time, that does not know our key: it may be
+// a new one.
+const unknownTries = 5
 
 // Name implements [directory.Follower].
 func (p *push) Name() string { return followerPrefix + p.host }
@@ -97,7 +105,8 @@ func (p *push) Consume(ctx context.Context, changes []directory.Change) error {
 	}
 	// The first time it asks by itself anyhow, for it cannot know what came before.
 	if len(changes) >= manyChanges || p.told == "" {
-		return p.hint(ctx, d, changes[len(changes)-1])
+		last := &changes[len(changes)-1]
+		return p.hint(ctx, a, fmt.Sprintf("%s#hint/%s/%s", p.s.mirrorID(), last.ID, hashOf(p.host)), p.s.token(last.Seq, last.ID))
 	}
 	since := changes[0].Seq - 1
 	items, err := d.items(ctx, changes, since, false)
@@ -124,13 +133,12 @@ func (p *push) say(ctx context.Context, a *Agreement, item json.RawMessage, c *d
 }
 
 // hint says that there is something to be read.
-func (p *push) hint(ctx context.Context, d *sender, last directory.Change) error {
-	id := fmt.Sprintf("%s#hint/%s/%s", p.s.mirrorID(), last.ID, hashOf(p.host))
+func (p *push) hint(ctx context.Context, a *Agreement, id, token string) error {
 	object, err := encode(p.s.base + "/mirror/changes")
 	if err != nil {
 		return err
 	}
-	return p.post(ctx, d.a, id, object, p.s.token(last.Seq, last.ID))
+	return p.post(ctx, a, id, object, token)
 }
 
 func (p *push) post(ctx context.Context, a *Agreement, id string, object json.RawMessage, token string) error {
@@ -146,10 +154,15 @@ func (p *push) post(ctx context.Context, a *Agreement, id string, object json.Ra
 	var later *directory.Later
 	switch {
 	case err == nil:
-		p.told = token
+		p.told, p.unknown = token, 0
 		return nil
 	case errors.As(err, &later) || ctx.Err() != nil || federation.MayPass(err):
 		return err
+	}
+	var status *fetch.StatusError
+	if errors.As(err, &status) && status.Code == http.StatusUnauthorized && p.unknown < unknownTries {
+		p.unknown++
+		return &directory.Later{After: time.Minute, Err: err}
 	}
 	// It does not want this one. It finds out what it lacks when it asks or compares.
 	p.s.Log.Info("islands: a peer refused what it was told", "island", p.host, "err", err)

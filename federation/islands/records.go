@@ -111,6 +111,7 @@ type self struct {
 type storedSelf struct {
 	Epoch  int64  `json:"epoch"`
 	Secret string `json:"secret"`
+	Keys   int    `json:"keys,omitempty"` // generation of the keys that were in use when the epoch began
 }
 
 func openSelf(ctx context.Context, store directory.Store) (*self, error) {
@@ -134,11 +135,31 @@ func (s *self) epoch() int64 {
 	return s.Epoch
 }
 
-// refresh takes up that another process began a new epoch.
-func (s *self) refresh(ctx context.Context, store directory.Store) error {
+// refresh takes up that another process began a new epoch, and begins one when our keys were renewed: everything is said anew
+// with the new ones then, so that hubs can pass it on when the old ones can be checked no more.
+func (s *self) refresh(ctx context.Context, by *Service) error {
 	var stored storedSelf
-	if _, err := get(ctx, store, kindSelf, "self", &stored); err != nil {
+	if _, err := get(ctx, by.store, kindSelf, "self", &stored); err != nil {
 		return err
+	}
+	if stored.Keys > by.Network.KeyGeneration() {
+		if err := by.Network.RefreshKeys(ctx); err != nil {
+			return err
+		}
+	}
+	if keys := by.Network.KeyGeneration(); keys > stored.Keys {
+		var err error
+		stored, err = change(ctx, by.store, kindSelf, "self", func(v *storedSelf, _ int64) (bool, error) {
+			if v.Keys >= keys {
+				return false, nil
+			}
+			v.Keys, v.Epoch = keys, max(v.Epoch+1, by.Now().Unix())
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		by.Log.Info("islands: the mirror has new keys; all islands are told anew", "generation", keys)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
