@@ -192,6 +192,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	defer stop()
 	wg.Go(func() { d.Run(running) })
 	wg.Go(func() { site.watch(running) })
+	wg.Go(func() { alike.Run(running, api.NotSame(store)) })
 	wg.Go(func() { edited.watch(running) })
 	wg.Go(func() { server.RunImports(running) })
 	wg.Go(func() { edited.index(running, finder) })

@@ -24,6 +24,7 @@ import (
 	"archipel/directory"
 	"archipel/directory/duplicates"
 	"archipel/directory/hours"
+	"archipel/directory/links"
 	"archipel/directory/media"
 	"archipel/directory/sqlitestore"
 	"archipel/directory/subscribed"
@@ -69,6 +70,7 @@ func openWhole(t *testing.T) *town {
 		Site: api.DefaultSite, PublicURL: "http://example.com", Version: "test", Now: clock, Accounts: tn.accounts, Waiting: tn.waiting, Log: quiet, DataDir: dir,
 		Duplicates: alike, Owners: owners, Media: pictures,
 		Calendars: subscribed.New(subscribed.Options{Directory: d, Index: sourced, Now: clock, Log: quiet, Publish: api.PublishesCalendar(tn.accounts)}),
+		Links:     links.New(links.Options{Directory: d, On: func() bool { return true }, Now: clock, Log: quiet}),
 		Freshness: freshness.New(freshness.Options{Directory: d, Accounts: tn.accounts, Keys: keys, Unseen: tn.waiting.Unseen, Now: clock, Site: func() freshness.Settings { return freshness.Settings{Languages: []string{"fr"}} }}),
 		Digest: digest.New(digest.Options{Directory: d, Index: index, Taxonomy: words, Places: places, Accounts: tn.accounts, Keys: keys, Now: clock,
 			Site: func() digest.Site { return digest.Site{Languages: []string{"fr"}, Zone: time.UTC} }}),

@@ -189,6 +189,7 @@ func (s *Server) routes() {
 		s.moderationRoutes()
 		s.freshnessRoutes()
 		s.linkRoutes()
+		s.pairRoutes()
 	}
 
 	s.postingRoutes()

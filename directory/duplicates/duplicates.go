@@ -49,6 +49,7 @@ type Index struct {
 	words   map[string]*word    // of names
 	byKey   map[string][]*known // "phone:612345678", "siret:..."
 	byCell  map[cell][]*known
+	pairs   *pairs // nil before [Index.Run]
 }
 
 // cell is a square of the grid in which neighbours are looked for.
@@ -59,6 +60,7 @@ const side = 0.01
 
 type known struct {
 	id     directory.ID
+	ours   bool // not of another instance
 	event  bool
 	start  time.Time // of an event
 	words  []*word
@@ -83,15 +85,20 @@ func (x *Index) Apply(entries []directory.Entry) {
 		if old := x.entries[e.ID]; old != nil {
 			x.drop(old)
 		}
+		var k *known
 		if e.Status == directory.Published || e.Status == directory.Pending {
-			x.add(x.learn(e))
+			k = x.learn(e)
+			x.add(k)
+		}
+		if x.pairs != nil {
+			x.pairs.changed(e.ID, k)
 		}
 	}
 }
 
 // learn keeps what an entry is recognised by.
 func (x *Index) learn(e *directory.Entry) *known {
-	k := &known{id: e.ID, event: e.Kind == directory.Event, town: directory.Fold(e.Town()), rough: e.Approximate}
+	k := &known{id: e.ID, ours: e.Origin == "", event: e.Kind == directory.Event, town: directory.Fold(e.Town()), rough: e.Approximate}
 	for _, t := range tokens(e.Name) {
 		w := x.words[t]
 		if w == nil {
