@@ -16,6 +16,7 @@ func (s *Server) islandRoutes() {
 	if s.Islands == nil {
 		return
 	}
+	s.HealthNotes = append(s.HealthNotes, s.Islands.Health)
 	s.Islands.Routes(s.app, archipelago.Server{
 		Page: s.page, Render: s.render, Accounts: s.Accounts, Picture: s.islandsMap, Groups: s.categoryOptions,
 		Category:  func(id, lang string) frontend.Category { return s.presenter(lang).category(id) },
