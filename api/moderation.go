@@ -118,7 +118,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(changeDecisions, done) || slices.Contains(reportDecisions, done) || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(changeDecisions, done) || slices.Contains(reportDecisions, done) || done == passReport || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}

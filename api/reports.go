@@ -41,6 +41,8 @@ type Report struct {
 	Mail     string       `json:"mail,omitempty"` // how to answer
 	Lang     string       `json:"lang,omitempty"`
 	Created  time.Time    `json:"created"`
+	Forward  bool         `json:"forward,omitempty"` // the island that the entry belongs to shall hear of it
+	Passed   bool         `json:"passed,omitempty"`  // it was told
 
 	Decision string    `json:"decision,omitempty"` // one of reportDecisions; set once
 	Reason   string    `json:"reason,omitempty"`
@@ -56,11 +58,15 @@ func (r *Report) key() string { return string(r.Of) + "/" + string(r.ID) }
 // be done.
 var reportDecisions = []string{"accept", "remove", "dismiss"}
 
+// passReport is one more, of an entry of another island: the report is passed on to that, with the moderator's words.
+const passReport = "pass"
+
 // reportRoutes are the form for everybody, and the decision of moderators.
 func (s *Server) reportRoutes() {
 	s.app.Get("/e/:slug/report", s.reportPage)
 	s.app.Post("/e/:slug/report", account.Require(account.ReportCreate), s.report)
 	s.app.Post("/moderate/reports/:of/:id", account.Require(account.ModerateQueue), s.decideReport)
+	s.flagRoutes()
 }
 
 func (s *Server) reportPage(c *fiber.Ctx) error {
@@ -75,6 +81,9 @@ func (s *Server) showReport(c *fiber.Ctx, e *directory.Entry, v frontend.ReportV
 	p, l := s.moderationPage(c, "report.title")
 	v.Slug, v.Name, v.Categories = e.Slug, e.Name, frontend.ReportCategories
 	v.SignedIn = account.From(c).SignedIn()
+	if s.Operators.Reaches(e) {
+		v.Island = e.Origin
+	}
 	v.Wrong = map[string]string{}
 	for _, one := range invalid {
 		_, v.Wrong[one.Field] = l.ProblemText(frontend.Problem{Field: one.Field, Code: one.Code, Params: one.Params})
@@ -93,7 +102,8 @@ func (s *Server) report(c *fiber.Ctx) error {
 	if c.FormValue("fax") != "" { // filled in by a program: people do not see it
 		return s.showReport(c, &e, thanks, nil)
 	}
-	r := Report{ID: directory.NewID(), Of: e.ID, Category: c.FormValue("category"), Author: actor.Author(), Mail: strings.TrimSpace(c.FormValue("sender")), Lang: s.lang(c), Created: s.Now().UTC()}
+	r := Report{ID: directory.NewID(), Of: e.ID, Category: c.FormValue("category"), Author: actor.Author(), Mail: strings.TrimSpace(c.FormValue("sender")), Lang: s.lang(c), Created: s.Now().UTC(),
+		Forward: c.FormValue("forward") != "" && s.Operators.Reaches(&e)}
 	var invalid directory.Invalid
 	if !slices.Contains(frontend.ReportCategories, r.Category) {
 		invalid = append(invalid, directory.Problem{Field: "category", Code: directory.CodeRequired})
@@ -112,7 +122,7 @@ func (s *Server) report(c *fiber.Ctx) error {
 			return invalid
 		}
 		c.Status(http.StatusBadRequest)
-		return s.showReport(c, &e, frontend.ReportView{Category: r.Category, Text: r.Text, Sender: r.Mail}, invalid)
+		return s.showReport(c, &e, frontend.ReportView{Category: r.Category, Text: r.Text, Sender: r.Mail, Forward: r.Forward}, invalid)
 	}
 	if err := s.Accounts.LimitSuggestions(c); err != nil {
 		return err
@@ -128,6 +138,14 @@ func (s *Server) report(c *fiber.Ctx) error {
 	}
 	if len(open) >= openReports {
 		return s.showReport(c, &e, frontend.ReportView{Done: true, Known: true}, nil)
+	}
+	// Of somebody with an account the other island hears at once; of a visitor when a moderator passes it on.
+	if r.Forward && actor.SignedIn() {
+		about := frontend.T(s.Site().Languages[0]).Code("report_category", r.Category)
+		if err := s.Operators.PassOn(ctx, &e, strings.TrimSpace(about+". "+r.Text), r.Author); err != nil {
+			return err
+		}
+		r.Passed = true
 	}
 	value, err := json.Marshal(r)
 	if err != nil {
@@ -183,7 +201,7 @@ func (s *Server) decideReport(c *fiber.Ctx) error {
 		}
 	}
 	decision := c.FormValue("decision")
-	if !slices.Contains(reportDecisions, decision) {
+	if !slices.Contains(reportDecisions, decision) && (decision != passReport || !s.Operators.Reaches(&e)) {
 		return invalidParam("decision", directory.CodeUnknown, decision)
 	}
 	reason, problem := reasonOf(c, true)
@@ -235,6 +253,11 @@ func (s *Server) finishReport(ctx context.Context, r *Report) error {
 			return outcomes[0].Err
 		}
 	}
+	if r.Decision == passReport {
+		if err := s.Operators.PassOn(ctx, &e, r.Reason, r.By); err != nil {
+			return err
+		}
+	}
 	m := account.Message{Key: "report " + string(r.ID), Template: "mail.report_" + r.Decision, Params: map[string]string{"Entry": e.Name, "Reason": r.Reason}}
 	if err := s.answer(ctx, m, r.Author, r.Mail, r.Lang); err != nil {
 		return err
@@ -269,6 +292,11 @@ func (s *Server) reportItems(ctx context.Context, actor *account.Actor, show pre
 	for after := ""; ; {
 		page, err := s.reports(ctx, after, 200)
 		if err != nil || len(page) == 0 {
+			if err == nil {
+				var flags []frontend.QueueItem
+				flags, err = s.flagItems(ctx, actor, show)
+				items = append(items, flags...)
+			}
 			slices.SortStableFunc(items, func(a, b frontend.QueueItem) int { return a.Since.Compare(b.Since) })
 			return items, err
 		}
@@ -303,6 +331,15 @@ func (s *Server) reportItems(ctx context.Context, actor *account.Actor, show pre
 				item.PageURL, item.EditURL, item.VersionsURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
 			} else {
 				item.Choices = []string{"accept", "dismiss"}
+			}
+			if l := frontend.T(show.lang); s.Operators.Reaches(&e) {
+				item.Choices = append(slices.Clone(item.Choices), passReport)
+				switch {
+				case r.Passed:
+					item.Facts = append(item.Facts, l.Text("report.passed", "Name", e.Origin))
+				case r.Forward:
+					item.Facts = append(item.Facts, l.Text("report.wished", "Name", e.Origin))
+				}
 			}
 			items = append(items, item)
 		}

@@ -148,3 +148,6 @@ func Reports(ctx context.Context, store directory.Store) ([]Report, error) {
 	})
 	return list, err
 }
+
+// ObjectID is the address of an entry's object.
+func (s *Service) ObjectID(id directory.ID) string { return s.objectID(id) }

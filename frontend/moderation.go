@@ -46,6 +46,8 @@ type QueueItem struct {
 	Action      string // where the decision is sent
 	Version     int64  // that the decision is about
 	Asked       *QueueQuestion
+	From        string   // address of who reports from another server; empty: it comes from here
+	Unheard     bool     // nobody learns of the reason
 	Report      string   // code of the locale's [report_category]; empty: no report
 	Choices     []string // codes of the locale's [decision]
 	Reason      string   // typed before something went wrong

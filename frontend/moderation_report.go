@@ -13,6 +13,8 @@ type ReportView struct {
 	SignedIn   bool              // the answer goes to the account
 	Wrong      map[string]string // by field, in words
 	Done       bool              // it arrived
+	Island     string            // the other directory that the entry belongs to; empty: none that can be told
+	Forward    bool              // that shall hear of it
 	Known      bool              // others said so before, and it was not kept
 }
 
