@@ -241,7 +241,7 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 			if in.up.Load() {
 				var e directory.Entry
 				if e, err = in.d.Entry(ctx, id); err == nil && e.Public() {
-					if err = w.change(ctx, in, e, i); err == nil {
+					if id, err = w.change(ctx, in, e, i); err == nil {
 						if changed[in] == nil {
 							changed[in] = map[directory.ID]bool{}
 						}
@@ -271,7 +271,7 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	for {
-		n, err := w.differing(ctx, changed)
+		n, example, err := w.differing(ctx, changed)
 		if err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 			break
 		}
 		if err := pause(ctx, time.Second); err != nil {
-			return fmt.Errorf("%d changes have not arrived: %w", n, err)
+			return fmt.Errorf("%d changes have not arrived, as that %s: %w", n, example, err)
 		}
 	}
 	r.settled, r.liveCost = time.Since(calm), w.wire().since(before)
@@ -313,8 +313,8 @@ func (w *world) churn(ctx context.Context, s settings, not *isle) {
 	}
 }
 
-// differing counts where what was changed does not stand yet as it is to stand.
-func (w *world) differing(ctx context.Context, changed map[*isle]map[directory.ID]bool) (n int, err error) {
+// differing counts where what was changed does not stand yet as it is to stand, with one of these places.
+func (w *world) differing(ctx context.Context, changed map[*isle]map[directory.ID]bool) (n int, example string, err error) {
 	own := map[*isle]map[directory.ID]directory.Entry{}
 	var ids []directory.ID
 	for in, list := range changed {
@@ -325,7 +325,7 @@ func (w *world) differing(ctx context.Context, changed map[*isle]map[directory.I
 		ids = append(ids, some...)
 		entries, err := in.d.Entries(ctx, some)
 		if err != nil {
-			return 0, err
+			return 0, "", err
 		}
 		own[in] = map[directory.ID]directory.Entry{}
 		for _, e := range entries {
@@ -338,7 +338,7 @@ func (w *world) differing(ctx context.Context, changed map[*isle]map[directory.I
 		want := w.expected(in, own)
 		got, err := in.d.Entries(ctx, ids)
 		if err != nil {
-			return 0, err
+			return 0, "", err
 		}
 		for i := range got {
 			e := &got[i]
@@ -347,12 +347,16 @@ func (w *world) differing(ctx context.Context, changed map[*isle]map[directory.I
 			}
 			if o, ok := want[e.ID]; !ok || e.Private.Mirror.Version != o.Version {
 				n++
+				example = fmt.Sprintf("island %d shows version %d %q of island %s; it is to be %d %q", in.n, e.Private.Mirror.Version, e.Name, e.Origin, o.Version, o.Name)
 			}
 			delete(want, e.ID)
 		}
 		n += len(want)
+		for _, e := range want {
+			example = fmt.Sprintf("island %d lacks %q of version %d", in.n, e.Name, e.Version)
+		}
 	}
-	return n, nil
+	return n, example, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

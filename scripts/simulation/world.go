@@ -269,8 +269,8 @@ func (w *world) compare(ctx context.Context) (mirrored, differ, forged int, exam
 	return mirrored, differ, forged, example, nil
 }
 
-// change does something to an entry of an island.
-func (w *world) change(ctx context.Context, in *isle, e directory.Entry, i int) error {
+// change does something to an entry of an island, or makes another one, and says which.
+func (w *world) change(ctx context.Context, in *isle, e directory.Entry, i int) (directory.ID, error) {
 	switch p := w.random.IntN(20); {
 	case p < 12:
 		e.Name = fmt.Sprintf("%s, version %d", strings.SplitN(e.Name, ",", 2)[0], i)
@@ -293,10 +293,11 @@ func (w *world) change(ctx context.Context, in *isle, e directory.Entry, i int) 
 		err = outcomes[0].Err
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	w.arrived.expect(outcomes[0].Entry.ID, outcomes[0].Entry.Version)
-	return nil
+	id := outcomes[0].Entry.ID
+	w.arrived.expect(id, outcomes[0].Entry.Version)
+	return id, nil
 }
 
 // arrived notes when what was changed is to be seen on the mirrors.
