@@ -138,7 +138,7 @@ func (s *Service) Blockable(text string) (domain, why string) { return blockable
 
 func blockable(text, own string) (domain, why string) {
 	domain, err := Domain(text)
-	if err != nil || strings.ContainsFunc(domain, unicode.IsControl) {
+	if err != nil || strings.ContainsFunc(domain, func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-._:[]", r) }) {
 		return "", "domain"
 	}
 	if own != "" {
