@@ -166,7 +166,7 @@ func (s *Service) Passkeys(ctx context.Context, id string) ([]Passkey, error) {
 	return out, err
 }
 
-// addPasskey keeps the passkey that a browser made for an account.
+// addPasskey keeps the passkey that a browser made for an account, and tells its owner by mail.
 func (s *Service) addPasskey(ctx context.Context, w *webauthn.WebAuthn, binding, account string, body []byte) error {
 	answer, err := protocol.ParseCredentialCreationResponseBytes(body)
 	if err != nil {
@@ -192,6 +192,9 @@ func (s *Service) addPasskey(ctx context.Context, w *webauthn.WebAuthn, binding,
 	err = save(ctx, s.Store, kindPasskey, account+"/"+hashed(string(key.ID)), one, 0, time.Time{})
 	if errors.Is(err, directory.ErrStale) {
 		return fmt.Errorf("%w: there already", ErrPasskey)
+	}
+	if err == nil {
+		s.notify(ctx, user.Account, "mail.passkey_added", map[string]string{"Passkey": one.Name})
 	}
 	return err
 }
@@ -248,7 +251,24 @@ func (s *Service) usePasskey(ctx context.Context, w *webauthn.WebAuthn, binding 
 	return nil, fmt.Errorf("%w: used too often at once", ErrPasskey)
 }
 
-// DeletePasskey removes a passkey of an account's.
+// DeletePasskey removes a passkey of an account's, if it is there, and tells its owner by mail.
 func (s *Service) DeletePasskey(ctx context.Context, account, id string) error {
-	return s.deleteByPrefix(ctx, kindPasskey, account, id)
+	a, err := s.Get(ctx, account)
+	if err != nil {
+		return err
+	}
+	list, err := s.Passkeys(ctx, account)
+	if err != nil {
+		return err
+	}
+	for _, one := range list {
+		if one.ID != id {
+			continue
+		}
+		if err := s.deleteByPrefix(ctx, kindPasskey, account, id); err != nil {
+			return err
+		}
+		s.notify(ctx, a, "mail.passkey_removed", map[string]string{"Passkey": one.Name})
+	}
+	return nil
 }

@@ -377,6 +377,40 @@ func TestPasskeysNeedAName(t *testing.T) {
 	}
 }
 
+// TestPasskeyMails: the owner of an account is told of each way in that is added or taken away, once, and of no other.
+func TestPasskeyMails(t *testing.T) {
+	w := named(t)
+	b, a := w.person("anna@example.org", account.Member)
+	had := w.mails("anna@example.org")
+	d := newDevice(w.url)
+	if p := b.register(d, "Ma+cl%C3%A9"); p.status != http.StatusCreated {
+		t.Fatalf("%d %s", p.status, p.body)
+	}
+	if m := w.mail("anna@example.org"); w.mails("anna@example.org") != had+1 || !strings.Contains(m.Subject, "ajoutée") || !strings.Contains(m.Text, "Ma clé") {
+		t.Errorf("added: %d mails, %+v", w.mails("anna@example.org")-had, m)
+	}
+	if p := b.asJSON("/account/passkeys", d.create("no question")); p.status != http.StatusUnprocessableEntity || w.mails("anna@example.org") != had+1 {
+		t.Errorf("one that was not kept: %d, %d mails", p.status, w.mails("anna@example.org")-had)
+	}
+	list, err := w.accounts.Passkeys(t.Context(), a.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	other, _ := w.person("bea@example.org", account.Member)
+	for _, id := range []string{list[0].ID, "0123456789abcdef", ""} {
+		other.post("/account/passkeys/delete", "id", id)
+	}
+	for range 2 {
+		b.post("/account/passkeys/delete", "id", list[0].ID)
+	}
+	if m := w.mail("anna@example.org"); w.mails("anna@example.org") != had+2 || !strings.Contains(m.Subject, "supprimée") || !strings.Contains(m.Text, "Ma clé") {
+		t.Errorf("removed: %d mails, %+v", w.mails("anna@example.org")-had, m)
+	}
+	if m := w.mail("bea@example.org"); m != nil && strings.Contains(m.Subject, "clé") {
+		t.Errorf("somebody else is told: %+v", m)
+	}
+}
+
 // The export of one's data has one's passkeys; with the account they go.
 func TestPasskeysLeaveWithTheAccount(t *testing.T) {
 	w := named(t)
