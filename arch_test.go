@@ -33,11 +33,12 @@ var allowed = map[string][]string{
 	"federation/islands":    {"directory", "directory/taxonomy", "federation", "publicnet"},
 	"publicnet":             {}, // the one way to a server that a stranger names: of federation, and of subscribed calendars
 	"frontend":              {},
-	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "directory/links", "api", "api/archipelago", "api/fediverse"},
+	"api":                   {"directory", "directory/hours", "directory/taxonomy", "directory/transfer", "geo", "geo/basemap", "geo/staticmap", "geo/geocode", "search", "frontend", "directory/subscribed", "directory/links", "api", "api/archipelago", "api/fediverse", "api/echoes"},
 	// The operator's pages show agreements and hosts as federation keeps them: the same types twice, behind an interface, would
 	// only be longer. The rest of api knows federation by small interfaces.
 	"api/archipelago": {"directory", "directory/taxonomy", "geo", "geo/geocode", "frontend", "federation", "federation/islands", "api"},
 	"api/fediverse":   {"directory", "frontend", "federation", "api"},
+	"api/echoes":      {"directory", "directory/transfer", "frontend", "federation", "api"}, // replies and guests, as federation keeps them
 	"scripts":         {"directory", "geo", "search", "frontend", "federation", "scripts"},
 }
 

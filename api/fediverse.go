@@ -89,6 +89,11 @@ func (s *Server) fediverseLinks(c *fiber.Ctx, e *directory.Entry, v *frontend.En
 	if s.Accounts != nil && e.Kind == directory.Organisation && e.Origin == "" && account.May(account.From(c), account.EntryGrant, e) == nil {
 		v.FediverseURL = frontend.FediverseTeamURL(e.Slug)
 	}
+	if s.Echoes != nil {
+		if err := s.Echoes.Show(c, e, v); err != nil {
+			s.Log.Error("what came back from the fediverse cannot be shown", "entry", e.ID, "err", err) // the page is whole without it
+		}
+	}
 	if e.Kind == directory.Event && e.Public() {
 		if n, err := s.Fediverse.Participants(c.UserContext(), e.ID); err == nil {
 			v.Participants = n

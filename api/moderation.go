@@ -37,6 +37,7 @@ func (s *Server) moderationRoutes() {
 	s.app.Post("/moderate/imported/:id", door, s.decideImported)
 	s.reportRoutes()
 	s.claimRoutes()
+	s.echoRoutes()
 	s.adminRoutes()
 }
 
@@ -51,7 +52,7 @@ type attempt struct {
 func (s *Server) queuePage(c *fiber.Ctx) error { return s.showQueue(c, attempt{}) }
 
 // queueShows are the parts of the queue.
-var queueShows = []string{"all", "new", "changed", "correction", "report", "imported", "claim"}
+var queueShows = []string{"all", "new", "changed", "correction", "report", "imported", "claim", "reply"}
 
 // moderationPage is a page with forms that nobody keeps.
 func (s *Server) moderationPage(c *fiber.Ctx, title string) (frontend.Page, *frontend.Localizer) {
@@ -88,6 +89,9 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 		}
 	}
 	for _, name := range queueShows {
+		if name == "reply" && s.Echoes == nil {
+			continue
+		}
 		v.Tabs = append(v.Tabs, frontend.QueueTab{Show: name, URL: frontend.ModerateURL(name), Count: counts[name], On: name == show})
 	}
 	from, err := strconv.Atoi(c.Query("from", "0"))
@@ -118,7 +122,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 			v.Items[i].Reason, v.Items[i].Problem = tried.reason, tried.problem
 		}
 	}
-	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(changeDecisions, done) || slices.Contains(reportDecisions, done) || done == passReport || slices.Contains(claimDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
+	if done := c.Query("done"); (slices.Contains(decisions, done) || slices.Contains(changeDecisions, done) || slices.Contains(reportDecisions, done) || done == passReport || slices.Contains(claimDone, done) || slices.Contains(echoDone, done) || slices.Contains(importedDecisions, done)) && tried == (attempt{}) {
 		if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Query("entry"))); err == nil && account.May(account.From(c), account.ModerateDecide, &e) == nil {
 			v.Done = l.Text("queue.done_"+done, "Name", e.Name)
 		}
@@ -186,7 +190,7 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]in
 		add("changed", q)
 	}
 	names := map[string]string{}
-	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems, s.claimItems} {
+	for _, more := range []func(context.Context, *account.Actor, presenter, map[string]string) ([]frontend.QueueItem, error){s.proposalItems, s.reportItems, s.claimItems, s.echoItems} {
 		list, err := more(ctx, actor, s.presenter(lang), names)
 		if err != nil {
 			return nil, nil, err

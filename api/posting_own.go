@@ -154,12 +154,22 @@ func (s *Server) ownEntries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	var waiting map[directory.ID]int
+	if s.Echoes != nil {
+		if waiting, err = s.Echoes.WaitingOn(c.UserContext(), mine); err != nil {
+			return err
+		}
+	}
 	groups := []frontend.OwnGroup{begun}
 	for _, status := range []directory.Status{directory.Pending, directory.Published, directory.Hidden} {
 		g := frontend.OwnGroup{Status: string(status)}
 		for _, e := range mine {
 			if e.Status == status {
-				g.Entries = append(g.Entries, frontend.OwnEntry{Name: e.Name, Kind: string(e.Kind), Status: string(status), URL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug)})
+				own := frontend.OwnEntry{Name: e.Name, Kind: string(e.Kind), Status: string(status), URL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug)}
+				if n := waiting[e.ID]; n > 0 {
+					own.Note, own.NoteURL = l.Plural("echoes.own", n), frontend.RepliesURL(e.Slug)
+				}
+				g.Entries = append(g.Entries, own)
 			}
 		}
 		groups = append(groups, g)

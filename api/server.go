@@ -14,6 +14,7 @@ import (
 	"archipel/api/archipelago"
 	"archipel/api/belonging"
 	"archipel/api/digest"
+	"archipel/api/echoes"
 	"archipel/api/fediverse"
 	"archipel/api/freshness"
 	"archipel/directory"
@@ -74,6 +75,7 @@ type Options struct {
 	Operators  *fediverse.Service // the operator's part of it, and what others report; nil with Federation
 
 	Islands *archipelago.Service // the pages of the other directories; nil: there are none
+	Echoes  *echoes.Service      // what comes back from there; nil with Federation
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -152,6 +154,9 @@ func (s *Server) routes() {
 		}
 		s.belonging = belonging.New(belonging.Options{Directory: s.Directory, Accounts: s.Accounts, Site: s.Accounts.Site, Page: s.page, Render: s.render, Broken: s.brokenOf})
 		s.belonging.Routes(app)
+		if s.Echoes != nil {
+			s.Echoes.Routes(app, s.page, s.render, func() *time.Location { return s.presenter(s.Site().Languages[0]).zone })
+		}
 	}
 
 	if s.Digest != nil {

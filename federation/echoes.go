@@ -197,3 +197,17 @@ func (s *Service) dropEchoes(ctx context.Context, kind string, id directory.ID) 
 		return s.store.DeleteRecord(ctx, kind, rec.Key, 0)
 	})
 }
+
+// Wishes is what the team of whoever posts an entry lets people elsewhere do: answer, and say that they come; asks says that
+// those wait for the team's yes.
+func (s *Service) Wishes(ctx context.Context, e *directory.Entry) (replies, joins, asks bool, err error) {
+	if !publishes(e) {
+		return false, false, false, nil
+	}
+	who, err := s.author(ctx, e, false)
+	if err != nil {
+		return false, false, false, err
+	}
+	o, err := s.takesPart(ctx, who, e)
+	return o.replies, o.joins, o.joins && o.asks, err
+}

@@ -47,6 +47,7 @@ type EntryView struct {
 	FediverseURL    string // where its owners say how
 	MovedTo         string // address of the account there to which it has moved
 	Participants    int    // people elsewhere who say that they come
+	Echoes          EchoesView
 }
 
 // Address is a postal address.

@@ -56,13 +56,14 @@ var families = map[string][]string{
 	"review": nil, "review_way": {"after", "before"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
-	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "imported", "claim"}, "queue_type": {"new", "changed", "correction", "report", "imported", "claim"}, "decision": {"approve", "seen", "revert", "confirm", "ask", "refuse", "accept", "remove", "dismiss", "pass"},
+	"queue": nil, "queue_show": {"all", "new", "changed", "correction", "report", "imported", "claim", "reply"}, "queue_type": {"new", "changed", "correction", "report", "imported", "claim", "reply"}, "decision": {"approve", "seen", "revert", "confirm", "ask", "refuse", "accept", "remove", "dismiss", "pass"},
 	"merge":     nil,                                                                                                                             // some are said by the server
 	"calendars": nil, "calendar_do": CalendarActions, "calendar_done": {"added", "refresh", "pause", "resume", "accept", "remove", "remove_all"}, // some are said by the server
 	"calendar_wrong":   {"required", "too_long", "invalid", "scheme", "not_here", "subscribed"},
 	"calendar_trouble": {"address", "host", "timeout", "network", "tls", "status", "sign_in", "gone", "type", "size", "redirects", "store", "organisation"},
 	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
 	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights", "elsewhere"},
+	"echoes": nil, "echo_part": {"waiting", "shown", "refused"}, "echo_guests": {"waiting", "coming", "refused"}, "echo_do": {"show", "refuse", "always", "block", "forget"}, "echo_voice": {"show", "hide"}, // some are said by the server
 	"posting_date": DateStates, "posting_dates": nil,
 	"archipelago":       nil, // some are said by package archipelago
 	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "offer", "give"},

@@ -35,6 +35,7 @@ type QueueItem struct {
 	Since    time.Time
 	Author   string   // of whom it comes, for moderators' eyes; empty: unknown
 	Note     string   // what the author says to the team
+	Words    string   // what was written elsewhere: sanitised HTML, every element closed
 	Facts    []string // what else matters for the decision, in words
 	Fields   []FieldChange
 	Same     []QueueSame

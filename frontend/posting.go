@@ -77,6 +77,7 @@ type OwnEntry struct {
 	DiscardURL string // of a draft: a form is sent there
 	Status     string // draft, pending, published or hidden
 	Note       string
+	NoteURL    string // what the note leads to; may be empty
 }
 
 // OwnEntriesView is the page of one's own entries.

@@ -37,6 +37,8 @@ const (
 	EntryGrant     Action = "entry.grant"     // say who owns and edits it
 	EntryLeave     Action = "entry.leave"     // stop being one of its owners or editors
 	EntryTeam      Action = "entry.team"      // see who owns and edits it
+	EntryReplies   Action = "entry.replies"   // decide which replies from other networks are shown under it
+	EntryGuests    Action = "entry.guests"    // see who comes to it from other networks, and say yes or no
 	TeamJoin       Action = "team.join"       // follow an invitation into the team of an entry
 	MailAnswer     Action = "mail.answer"     // answer a mail by its link: the link says what may be done
 	HistoryPrivate Action = "history.private" // see what was never public in its history
@@ -105,6 +107,8 @@ var rules = map[Action]rule{
 	EntryGrant:     {owner | moderator | admin, ""},
 	EntryLeave:     {editor | owner, ""},
 	EntryTeam:      {team, ""},
+	EntryReplies:   {team | warden, ""},
+	EntryGuests:    {team, ""},
 	TeamJoin:       {member, ""},
 	MailAnswer:     {anybody, ""},
 	HistoryPrivate: {team | warden, ScopeModerate},

@@ -37,6 +37,7 @@ func TestMay(t *testing.T) {
 		EntryClaim: members, EntryGrant: {"owner", "trusted owner", "moderator", "admin"}, EntryLeave: {"editor", "owner", "trusted owner"},
 		HistoryPrivate: team, ModerateQueue: wards, ModerateDecide: wards, ReportCreate: all,
 		SiteEdit: admins, TaxonomyEdit: admins, AccountsManage: admins, AccountsInvite: {"moderator", "admin"}, ImportsUndo: admins, PeersManage: admins,
+		EntryReplies: team, EntryGuests: {"editor", "owner", "trusted owner", "moderator", "admin"},
 		EntryTeam: {"editor", "owner", "trusted owner", "moderator", "admin"}, TeamJoin: members, MailAnswer: all,
 		TokenUse: members, AccountSelf: members, SignIn: all, Subscribe: all,
 	}

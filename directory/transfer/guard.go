@@ -28,3 +28,6 @@ func unguard(s string) string {
 func dangerous(s string) bool {
 	return s != "" && strings.IndexByte("=+-@\t\r\n", s[0]) >= 0
 }
+
+// Guard is a cell of any other table, made as safe for spreadsheets as those of the export.
+func Guard(s string) string { return guard(s) }

@@ -38,6 +38,7 @@ func build(root, nodeModules string) (map[string][]byte, error) {
 		{"island/moderate.ts", "moderate.js"},
 		{"island/embed.ts", "embed.js"},
 		{"styles/posting.css", "posting.css"},
+		{"styles/echoes.css", "echoes.css"},
 		{"island/posting.ts", "posting.js"},
 		{"island/passkey.ts", "passkey.js"},
 		{"island/pinmap.ts", "pinmap.js"},
