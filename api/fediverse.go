@@ -32,6 +32,8 @@ type Fediverse interface {
 	// AccountElsewhere finds an account on another server by its handle or address. back is whether it names the account of e
 	// as its own too.
 	AccountElsewhere(ctx context.Context, typed string, e *directory.Entry) (address string, back bool, reason string)
+	// PageElsewhere is the page of an organisation in another directory, by the address of its account; "" of other accounts.
+	PageElsewhere(ctx context.Context, address string) string
 }
 
 func (s *Server) fediverseRoutes() {
@@ -212,7 +214,7 @@ func (s *Server) showFediverseTeam(c *fiber.Ctx, e *directory.Entry, typed *dire
 	}
 	f := e.Fediverse
 	if f != nil {
-		v.Chosen, v.Handle, v.On, v.MovedTo = true, f.Handle, takesPart(e), f.MovedTo
+		v.Chosen, v.Handle, v.On, v.MovedTo, v.MovedHome = true, f.Handle, takesPart(e), f.MovedTo, e.Home()
 		v.Following, v.Waiting = s.Fediverse.FollowersOf(e.ID)
 	}
 	if typed != nil {
@@ -283,7 +285,13 @@ func (s *Server) changeFediverse(c *fiber.Ctx) error {
 		if reason != "" {
 			return s.showFediverseTeam(c, &e, nil, l.Code("fediverse_why", reason), done)
 		}
-		if change = func(f *directory.Fediverse) { f.MovedTo = address }; done == "movein" {
+		home := ""
+		if done == "moveout" && c.FormValue("entry") != "" {
+			if home = s.Fediverse.PageElsewhere(c.UserContext(), address); home == "" {
+				return why(done, "no_directory")
+			}
+		}
+		if change = func(f *directory.Fediverse) { f.MovedTo, f.MovedHome = address, home }; done == "movein" {
 			change = func(f *directory.Fediverse) {
 				if !slices.Contains(f.AlsoKnownAs, address) {
 					f.AlsoKnownAs = append(f.AlsoKnownAs, address)
@@ -297,7 +305,7 @@ func (s *Server) changeFediverse(c *fiber.Ctx) error {
 		}
 		done, note = "saved", "note_saved"
 	case "stay":
-		change = func(f *directory.Fediverse) { f.MovedTo = "" }
+		change = func(f *directory.Fediverse) { f.MovedTo, f.MovedHome = "", "" }
 		done, note = "stays", "note_moved"
 	default:
 		return why("do", "unknown")
@@ -345,6 +353,7 @@ func (s *Server) writeFediverse(c *fiber.Ctx, e *directory.Entry, note string, c
 			next.Fediverse = &directory.Fediverse{}
 		}
 		change(next.Fediverse)
+		settleHome(&next, e)
 		directory.Normalize(&next)
 		words := frontend.T(s.Site().Languages[0]).Text("fediverse." + note)
 		outcomes, err := s.Directory.Write(c.UserContext(), directory.Write{Author: account.From(c).Author(), Op: directory.OpTeam, Note: words, Entries: []directory.Entry{next}})

@@ -17,7 +17,10 @@ type elsewhere struct {
 	asked []string
 	pages map[string]string // where somebody follows, by their handle; "!reason" is a reason
 	back  map[string]bool   // accounts that name ours as their own
+	home  map[string]string // pages of organisations in other directories, by their accounts
 }
+
+func (e *elsewhere) PageElsewhere(_ context.Context, account string) string { return e.home[account] }
 
 func (*elsewhere) Host() string                                            { return "annuaire.example" }
 func (*elsewhere) FollowersOf(directory.ID) (int, int)                     { return 12, 1 }

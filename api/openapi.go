@@ -128,7 +128,7 @@ func entrySchema(kinds []string, text, list, object m) m {
 		"fediverse": m{"type": "object", "description": "An organisation's account in the fediverse, as its team wants it; absent when it has none.", "properties": m{
 			"handle": m{"type": "string", "description": "The part before the @"}, "type": m{"type": "string", "enum": directory.ActorTypes}, "since": stamp,
 			"off": m{"type": "boolean"}, "discoverable": m{"type": "boolean"}, "indexable": m{"type": "boolean"}, "replies": m{"type": "boolean"}, "joins": m{"type": "boolean"}, "joinsAsk": m{"type": "boolean"},
-			"alsoKnownAs": list, "movedTo": text,
+			"alsoKnownAs": list, "movedTo": text, "movedHome": text,
 		}},
 	}}
 }

@@ -286,6 +286,9 @@ func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirec
 	}
 	if !e.Public() {
 		if !s.mayRead(c, &e) {
+			if home := e.Home(); home != "" {
+				return e, true, leadHome(c, home)
+			}
 			return e, false, directory.ErrNotFound
 		}
 		c.Set("X-Robots-Tag", "noindex")
@@ -340,6 +343,9 @@ func back(c *fiber.Ctx) string {
 // byID leads from an entry's immutable id to its page.
 func (s *Server) byID(c *fiber.Ctx) error {
 	if e, err := s.Directory.Entry(c.UserContext(), directory.ID(c.Params("id"))); err == nil {
+		if home := e.Home(); home != "" {
+			return leadHome(c, home)
+		}
 		if _, moved, err := s.moved(c, &e, func(into *directory.Entry) string { return frontend.EntryURL(into.Slug) }); moved || err != nil {
 			return err
 		}

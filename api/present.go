@@ -327,7 +327,7 @@ func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.
 		if err != nil {
 			return nil, err
 		}
-		entries = slices.DeleteFunc(entries, func(e directory.Entry) bool { return !e.Public() || p.ended(&e) })
+		entries = slices.DeleteFunc(entries, func(e directory.Entry) bool { return !e.Public() && e.Home() == "" || p.ended(&e) })
 		slices.SortStableFunc(entries, func(a, b directory.Entry) int { return p.startOf(&a).Compare(p.startOf(&b)) })
 		if len(entries) > 0 {
 			groups = append(groups, frontend.RelatedGroup{Relation: rel, Cards: p.cards(entries, nil)})

@@ -27,6 +27,15 @@ type Fediverse struct {
 	JoinsAsk     bool      `json:"joinsAsk,omitempty"`     // and wait for the team's yes
 	AlsoKnownAs  []string  `json:"alsoKnownAs,omitempty"`  // its accounts elsewhere, which may move here
 	MovedTo      string    `json:"movedTo,omitempty"`      // its account elsewhere, to which it has moved
+	MovedHome    string    `json:"movedHome,omitempty"`    // its page in another directory, when it has moved there with its entry
+}
+
+// Home is the page in another directory to which an organisation of ours has moved with its entry; empty while it is here.
+func (e *Entry) Home() string {
+	if e.Kind != Organisation || e.Origin != "" || e.Status != Hidden || e.Fediverse == nil || e.Fediverse.MovedTo == "" {
+		return ""
+	}
+	return e.Fediverse.MovedHome
 }
 
 // ActorTypes are the types that the actor of an organisation can have, the usual one first: users of Mobilizon can follow
@@ -111,11 +120,12 @@ func (c *checker) fediverse(e *Entry) {
 		}
 	}
 	c.link("fediverse.movedTo", f.MovedTo, "http", "https")
+	c.link("fediverse.movedHome", f.MovedHome, "http", "https")
 }
 
 func (f *Fediverse) normalize() {
 	f.Handle = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(f.Handle), "@"))
-	f.Type, f.MovedTo = strings.TrimSpace(f.Type), strings.TrimSpace(f.MovedTo)
+	f.Type, f.MovedTo, f.MovedHome = strings.TrimSpace(f.Type), strings.TrimSpace(f.MovedTo), strings.TrimSpace(f.MovedHome)
 	f.AlsoKnownAs = cleanList(f.AlsoKnownAs, strings.TrimSpace)
 	instant(&f.Since)
 }

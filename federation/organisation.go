@@ -64,7 +64,7 @@ func (s *Service) target(e *directory.Entry) string {
 	switch {
 	case e.MergedInto != "" && s.Published.active(e.MergedInto):
 		return s.actorID(e.MergedInto)
-	case e.Fediverse != nil && acts(e):
+	case e.Fediverse != nil && (acts(e) || e.Home() != ""):
 		return e.Fediverse.MovedTo
 	}
 	return ""
@@ -110,7 +110,7 @@ func (s *Service) organisation(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	if wantsPage(r) && e.Public() {
+	if wantsPage(r) && (e.Public() || e.Home() != "") {
 		http.Redirect(w, r, s.pageURL(&e), http.StatusSeeOther)
 		return
 	}

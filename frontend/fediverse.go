@@ -36,6 +36,7 @@ type FediverseTeamView struct {
 	Following, Waiting                      int
 	AlsoKnownAs                             []string
 	MovedTo                                 string
+	MovedHome                               string // its page in the directory to which the entry moved too
 
 	Typed string // the account of a move
 	Wrong map[string]string
