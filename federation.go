@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"archipel/api"
+	"archipel/api/account"
 	"archipel/api/archipelago"
 	"archipel/api/echoes"
 
@@ -101,7 +102,7 @@ func (c config) federated() (bool, error) {
 	return false, fmt.Errorf("-federation %q: want on or off: %w", c["federation"], errUsage)
 }
 
-func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger, now func() time.Time) (*fediverse, error) {
+func openFederation(ctx context.Context, c config, d *directory.Directory, published *federation.Published, mirrors *islands.Mirrors, words *taxonomy.Taxonomy, z zoner, site *siteCache, log *slog.Logger, now func() time.Time, mailer *account.Mailer) (*fediverse, error) {
 	on, err := c.federated()
 	if err != nil || !on {
 		return nil, err
@@ -123,6 +124,7 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 			site := site.get()
 			return islands.Site{Name: site.Name, Summary: site.Tagline, Territory: site.Territory, Languages: site.Languages, Licence: site.Licence, Contact: site.Contact}
 		},
+		Correct: api.TakeCorrection(d, rules(words)), Answered: api.CorrectionAnswered(d.Store(), mailer),
 	})
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	fediverse, err := openFederation(ctx, c, d, published, mirrors, words, zoner{places}, site, log, env.now)
+	fediverse, err := openFederation(ctx, c, d, published, mirrors, words, zoner{places}, site, log, env.now, mailer)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		Calendars: calendars, Links: checked,
 		Freshness: asking, Digest: digests,
 		Duplicates: alike, Owners: owners, Media: pictures,
-		Accounts: accounts, Waiting: waiting,
+		Accounts: accounts, Waiting: waiting, Corrections: fediverse.corrections(),
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, TaxonomySaved: edited.saved, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
 		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Echoes: fediverse.echoes(d), Operators: fediverse.operators(d, log, env.now), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log, Now: env.now,

@@ -21,6 +21,16 @@ import (
 // proposalDecisions are what can be done with a proposed correction.
 var proposalDecisions = []string{"approve", "refuse"}
 
+// islandDecisions are what can be done with one that another directory proposes: it can be asked back.
+var islandDecisions = []string{"approve", "ask", "refuse"}
+
+func (p *Proposal) decisions() []string {
+	if p.Island != "" {
+		return islandDecisions
+	}
+	return proposalDecisions
+}
+
 // proposalItems are the corrections that an actor may decide about.
 func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show presenter, names map[string]string) ([]frontend.QueueItem, error) {
 	var items []frontend.QueueItem
@@ -47,12 +57,18 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 				return nil, err
 			}
 			item := frontend.QueueItem{ID: "p-" + string(p.ID), Type: "correction", Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Since: p.Created.In(show.zone), Note: p.Note,
-				Action: "/moderate/proposals/" + string(p.ID), Version: int64(e.Version), Choices: proposalDecisions}
+				Action: "/moderate/proposals/" + string(p.ID), Version: int64(e.Version), Choices: p.decisions()}
 			if item.Author, err = s.authorFor(ctx, p.Author, names); err != nil {
 				return nil, err
 			}
 			if item.Author == "" {
 				item.Author = p.Mail
+			}
+			if p.Island != "" {
+				item.Author, item.Facts = p.Island, []string{frontend.T(show.lang).Text("corrections.from", "Island", p.Island)}
+			}
+			if p.Asked != nil {
+				item.Asked = &frontend.QueueQuestion{At: p.Asked.At.In(show.zone), Text: p.Asked.Text}
 			}
 			if e.Public() {
 				item.PageURL, item.EditURL, item.VersionsURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
@@ -164,7 +180,7 @@ func (s *Server) decideProposal(c *fiber.Ctx) error {
 		return err
 	}
 	decision := c.FormValue("decision")
-	if !slices.Contains(proposalDecisions, decision) {
+	if !slices.Contains(p.decisions(), decision) {
 		return invalidParam("decision", directory.CodeUnknown, decision)
 	}
 	reason, problem := reasonOf(c, decision != "approve")
@@ -177,6 +193,9 @@ func (s *Server) decideProposal(c *fiber.Ctx) error {
 		return s.showQueue(c, attempt{id: "p-" + rec.Key, reason: reason, problem: text, wrong: l.Text("queue.reason_missing", "Name", e.Name)})
 	}
 	name := e.Name
+	if decision == "ask" {
+		return s.askIsland(c, rec, &p, reason)
+	}
 	if decision == "approve" {
 		conflict := func() error {
 			c.Status(http.StatusConflict)
@@ -206,14 +225,45 @@ func (s *Server) decideProposal(c *fiber.Ctx) error {
 		}
 		e = outcomes[0].Entry
 	}
-	m := account.Message{Key: "proposal " + string(p.ID), Template: "mail.proposal_" + decision, Params: map[string]string{"Entry": name, "Reason": reason}}
-	if err := s.answer(ctx, m, p.Author, p.Mail, p.Lang); err != nil {
+	if p.Island != "" {
+		if s.Corrections != nil {
+			if err := s.Corrections.AnswerOffer(ctx, p.ID, decision, reason); err != nil {
+				return err
+			}
+		}
+	} else if err := s.tellProposer(ctx, &p, decision, name, reason); err != nil {
 		return err
 	}
 	if err := s.closeProposal(ctx, &p, decision, reason, account.From(c).Author()); err != nil {
 		return err
 	}
 	return c.Redirect("/moderate?"+url.Values{"show": {"correction"}, "done": {decision}, "entry": {string(e.ID)}}.Encode(), http.StatusSeeOther)
+}
+
+// tellProposer writes to who proposed a correction.
+func (s *Server) tellProposer(ctx context.Context, p *Proposal, decision, name, reason string) error {
+	m := account.Message{Key: "proposal " + string(p.ID), Template: "mail.proposal_" + decision, Params: map[string]string{"Entry": name, "Reason": reason}}
+	return s.answer(ctx, m, p.Author, p.Mail, p.Lang)
+}
+
+// askIsland puts a question to the directory that proposes a correction, which waits on.
+func (s *Server) askIsland(c *fiber.Ctx, rec directory.Record, p *Proposal, question string) error {
+	ctx := c.UserContext()
+	p.Asked = &askedProposal{s.Now().UTC(), question}
+	value, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	rec.Value = value
+	if err := s.Directory.Store().PutRecord(ctx, KindProposal, rec); err != nil {
+		return err
+	}
+	if s.Corrections != nil {
+		if err := s.Corrections.AnswerOffer(ctx, p.ID, "ask", question); err != nil {
+			return err
+		}
+	}
+	return c.Redirect("/moderate?"+url.Values{"show": {"correction"}, "done": {"ask"}, "entry": {string(p.Of)}}.Encode(), http.StatusSeeOther)
 }
 
 // kindProposalClosed is the kind of the records of corrections that were decided, for a year.

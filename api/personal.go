@@ -30,6 +30,9 @@ func Forget(d *directory.Directory) func(context.Context, *account.Account) erro
 		if err := ForgetDrafts(ctx, d.Store(), a.ID); err != nil {
 			return err
 		}
+		if err := forgetCorrections(ctx, d.Store(), a); err != nil {
+			return err
+		}
 		return forgetProposals(ctx, d.Store(), a)
 	}
 }
@@ -189,6 +192,14 @@ type ownedWaits struct {
 	Entry   *directory.Entry `json:"entry"` // as it would be
 }
 
+// ownedSent is a correction that waits for the answer of another directory.
+type ownedSent struct {
+	Of      directory.ID `json:"of"`
+	Island  string       `json:"island"`
+	Created time.Time    `json:"created"`
+	Note    string       `json:"note,omitempty"`
+}
+
 // Owned lists what belongs to an account, for the export of one's data: entries whose team has it, every change that it
 // made, and those that wait for moderators.
 func Owned(d *directory.Directory) func(context.Context, *account.Account) (any, error) {
@@ -197,6 +208,7 @@ func Owned(d *directory.Directory) func(context.Context, *account.Account) (any,
 			Entries []ownedEntry  `json:"entries"`
 			Changes []ownedChange `json:"changes"`
 			Waiting []ownedWaits  `json:"waiting,omitempty"`
+			Sent    []ownedSent   `json:"sent,omitempty"`
 		}
 		for after := directory.Seq(0); ; {
 			changes, err := d.Changes(ctx, after, 1000)
@@ -242,6 +254,14 @@ func Owned(d *directory.Directory) func(context.Context, *account.Account) (any,
 				}
 				out.Waiting = append(out.Waiting, ownedWaits{p.Of, p.Created, p.Note, &e})
 			}
+		}
+		if err == nil {
+			err = corrections(ctx, d.Store(), func(_ directory.Record, c *sentCorrection) error {
+				if c.Author == account.AuthorPrefix+a.ID {
+					out.Sent = append(out.Sent, ownedSent{c.Of, c.Island, c.Created, c.Note})
+				}
+				return nil
+			})
 		}
 		return out, err
 	}

@@ -43,7 +43,7 @@ func (s *Server) editPage(c *fiber.Ctx) error {
 		return err
 	}
 	if account.Check(c, account.EntryEdit, &e) != nil {
-		if e.Public() && e.Origin == "" {
+		if s.suggestible(&e) {
 			return c.Redirect(frontend.SuggestURL(e.Slug), http.StatusSeeOther)
 		}
 		return account.Check(c, account.EntryEdit, &e)
@@ -64,8 +64,11 @@ func (s *Server) suggestPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !e.Public() || e.Origin != "" {
+	if !s.suggestible(&e) {
 		return account.May(account.From(c), account.EntryEdit, &directory.Entry{Origin: e.Origin})
+	}
+	if e.Origin != "" && !s.Corrections.Correctable(&e) {
+		return s.elsewherePage(c, &e)
 	}
 	v := s.editView(c, &e, true)
 	if !account.From(c).SignedIn() {
@@ -77,7 +80,7 @@ func (s *Server) suggestPage(c *fiber.Ctx) error {
 func (s *Server) editView(c *fiber.Ctx, e *directory.Entry, suggestion bool) frontend.PostingView {
 	v := frontend.PostingView{Action: frontend.EditURL(e.Slug), Back: frontend.EntryURL(e.Slug), Name: e.Name, Version: int64(e.Version), Suggestion: suggestion}
 	if suggestion {
-		v.Action = frontend.SuggestURL(e.Slug)
+		v.Action, v.Island = frontend.SuggestURL(e.Slug), e.Origin
 	} else if v.Imported, v.ImportedURL = s.calendarNote(c.UserContext(), e); s.Calendars != nil && e.Kind != directory.Event {
 		v.CalendarsURL = frontend.CalendarsURL(e.Slug)
 	}
@@ -106,8 +109,11 @@ func (s *Server) suggest(c *fiber.Ctx) error {
 	if err := account.Check(c, account.EntrySuggest, &e); err != nil {
 		return err
 	}
-	if !e.Public() || e.Origin != "" {
+	if !s.suggestible(&e) {
 		return directory.ErrNotFound
+	}
+	if e.Origin != "" && !s.Corrections.Correctable(&e) {
+		return s.elsewherePage(c, &e)
 	}
 	return s.takeEdit(c, e, true)
 }
@@ -308,6 +314,15 @@ type Proposal struct {
 	Note    string        `json:"note,omitempty"`
 	Lang    string        `json:"lang,omitempty"`
 	Created time.Time     `json:"created"`
+
+	Island string         `json:"island,omitempty"` // host of the directory that suggests it; empty: somebody here
+	Asked  *askedProposal `json:"asked,omitempty"`
+}
+
+// askedProposal is a question that a moderator put to whoever suggested something.
+type askedProposal struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
 }
 
 // Proposed is the entry as the proposal would have it, with the private fields of the one that stands.
@@ -351,6 +366,17 @@ func (s *Server) propose(c *fiber.Ctx, was, mine *directory.Entry, sent, typed u
 		return s.showForm(c, view, typed, invalid, nil)
 	}
 	if done, err := s.suspicious(c, sent, was.Name); done || err != nil {
+		return err
+	}
+	if was.Origin != "" {
+		mail, note := "", ""
+		if contact.Private != nil {
+			mail, note = contact.Private.Email, contact.Private.Note
+		}
+		err := s.suggestElsewhere(c, was, mine, mail, note)
+		if errors.As(err, &invalid) {
+			return s.showForm(c, view, typed, invalid, nil)
+		}
 		return err
 	}
 	public := mine.Clone()

@@ -188,7 +188,7 @@ func (s *Server) postingLinks(c *fiber.Ctx, e *directory.Entry, v *frontend.Entr
 	switch {
 	case account.May(account.From(c), account.EntryEdit, e) == nil:
 		v.EditURL = frontend.EditURL(e.Slug)
-	case e.Public() && e.Origin == "":
+	case s.suggestible(e):
 		v.SuggestURL = frontend.SuggestURL(e.Slug)
 	}
 	s.belongingLinks(c, e, v)

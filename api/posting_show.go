@@ -240,7 +240,7 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 		}
 		v.Images = append(v.Images, picture)
 	}
-	if s.Media != nil {
+	if s.Media != nil && v.Island == "" { // pictures do not travel with corrections
 		v.ImageLimit = maxImages
 	}
 	if v.Version == 0 {

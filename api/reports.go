@@ -276,6 +276,10 @@ func (s *Server) finishReport(ctx context.Context, r *Report) error {
 
 // answer writes to whoever sent something without an entry of the log behind it: to the account, or to the address given.
 func (s *Server) answer(ctx context.Context, m account.Message, author, mail, lang string) error {
+	return answerBy(ctx, s.Accounts.Mailer, m, author, mail, lang)
+}
+
+func answerBy(ctx context.Context, mailer *account.Mailer, m account.Message, author, mail, lang string) error {
 	if id, ok := strings.CutPrefix(author, account.AuthorPrefix); ok {
 		m.Account = id
 	} else if mail != "" {
@@ -283,7 +287,7 @@ func (s *Server) answer(ctx context.Context, m account.Message, author, mail, la
 	} else {
 		return nil
 	}
-	return s.Accounts.Mailer.Send(ctx, m)
+	return mailer.Send(ctx, m)
 }
 
 // reportItems are the reports that an actor may answer.

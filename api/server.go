@@ -51,6 +51,8 @@ type Options struct {
 
 	Waiting *Waiting // what waits for moderation; nil: there are no pages for it
 
+	Corrections Corrections // how corrections travel to other islands; nil: they do not
+
 	Calendars *subscribed.Service // fetches calendars of other servers; nil: nobody can subscribe to one
 	Links     *links.Service      // looks whether links still answer; nil: nobody does
 

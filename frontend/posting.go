@@ -48,6 +48,7 @@ type PostingView struct {
 	Broken       []BrokenLink  // links that do not answer any more
 	Dates        []PostingDate // the next ones of a repeated event, one by one
 	ExtraDates   []PostingDate // beside the rule, with rows for more
+	Island       string        // the directory that the entry belongs to, which a suggestion is brought to; empty: this one
 	Suggestion   bool          // it waits for somebody of the directory; asks how to reach the sender
 	Reviewed     bool          // what is changed waits until moderators looked at it
 	WaitsSince   string        // an earlier change waits, which the form shows: since when, in words
