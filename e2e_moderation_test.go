@@ -117,19 +117,31 @@ func TestModeration(t *testing.T) {
 	}
 }
 
-// enterAs makes an account by the command line and follows its link in the window.
-func enterAs(w *window, dir, mail, role string) {
-	w.t.Helper()
+// newAccount makes an account by the command line and returns its link.
+func newAccount(t *testing.T, dir, mail, role string) string {
+	t.Helper()
 	cmd := exec.Command(os.Args[0], "account", "create", "-data", dir, "-role", role, "-mail", mail)
 	cmd.Env = append(os.Environ(), "ARCHIPEL_TEST_PROGRAM=1")
 	out, err := cmd.CombinedOutput()
 	link, parseErr := url.Parse(regexp.MustCompile(`https?://\S+`).FindString(string(out)))
 	if err != nil || parseErr != nil || link.Path == "" {
-		w.t.Fatalf("account create: %v %v\n%s", err, parseErr, out)
+		t.Fatalf("account create: %v %v\n%s", err, parseErr, out)
 	}
-	w.open(link.RequestURI())
+	return link.RequestURI()
+}
+
+// follow opens the link of a new account, and chooses its password.
+func follow(w *window, link string) {
+	w.t.Helper()
+	w.open(link)
 	w.is(`(document.querySelector("main form [name=password]").value = "trois petits chats gris", document.querySelector("main form").requestSubmit(), true)`)
 	w.until(`location.pathname === "/account" && document.readyState === "complete"`)
+}
+
+// enterAs makes an account and follows its link in the window.
+func enterAs(w *window, dir, mail, role string) {
+	w.t.Helper()
+	follow(w, newAccount(w.t, dir, mail, role))
 }
 
 // mailSays waits until so many mails with these words were written.
