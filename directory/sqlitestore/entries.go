@@ -26,7 +26,7 @@ func (s *Store) Entries(ctx context.Context, ids []directory.ID) ([]directory.En
 		return nil, fmt.Errorf("entries: %w", err)
 	}
 	// json_each keeps the statement constant; CROSS JOIN makes it the outer loop, so that entries is searched by key.
-	rows, err := s.read.QueryContext(ctx, `SELECT e.body FROM json_each(?) AS j CROSS JOIN entries AS e ON e.id = j.value ORDER BY j.key`, string(list))
+	rows, err := s.reads.query(ctx, `SELECT e.body FROM json_each(?) AS j CROSS JOIN entries AS e ON e.id = j.value ORDER BY j.key`, string(list))
 	if err != nil {
 		return nil, s.fail(ctx, "entries", err)
 	}
@@ -112,7 +112,7 @@ func (s *Store) readPages(ctx context.Context, after directory.ID, pages chan<- 
 }
 
 func (s *Store) readPage(ctx context.Context, after directory.ID) (bodies [][]byte, last directory.ID, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT id, body FROM entries WHERE id > ? ORDER BY id LIMIT ?", after, scanBatch)
+	rows, err := s.reads.query(ctx, "SELECT id, body FROM entries WHERE id > ? ORDER BY id LIMIT ?", after, scanBatch)
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,10 +9,17 @@ import (
 	"archipel/directory"
 )
 
+const (
+	headSQL    = "SELECT coalesce(max(seq), 0) FROM changes"
+	logSQL     = "INSERT INTO changes (seq, entry_id, batch, meta, entry) VALUES (?, ?, ?, ?, ?)"
+	projectSQL = `INSERT INTO entries (id, version, body) VALUES (?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body`
+)
+
 // Head returns the Seq of the newest change.
 func (s *Store) Head(ctx context.Context) (directory.Seq, error) {
 	var head directory.Seq
-	err := s.read.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM changes").Scan(&head)
+	err := s.reads.row(ctx, headSQL).Scan(&head)
 	if err != nil {
 		return 0, s.fail(ctx, "head", err)
 	}
@@ -25,7 +32,7 @@ func (s *Store) Append(ctx context.Context, after directory.Seq, changes []direc
 	if err != nil {
 		return 0, err
 	}
-	if err := s.inTx(ctx, "append", func(tx *sql.Tx) error { return insert(ctx, tx, after, rows) }); err != nil {
+	if err := s.inTx(ctx, "append", func(tx *sql.Tx) error { return s.insert(ctx, tx, after, rows) }); err != nil {
 		return 0, err
 	}
 	return len(changes), nil
@@ -62,9 +69,9 @@ func encode(after directory.Seq, changes []directory.Change) ([]row, error) {
 	return rows, nil
 }
 
-func insert(ctx context.Context, tx *sql.Tx, after directory.Seq, rows []row) error {
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, after directory.Seq, rows []row) error {
 	var head directory.Seq
-	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM changes").Scan(&head); err != nil {
+	if err := s.in(ctx, tx, headSQL).QueryRowContext(ctx).Scan(&head); err != nil {
 		return err
 	}
 	if head != after {
@@ -73,17 +80,7 @@ func insert(ctx context.Context, tx *sql.Tx, after directory.Seq, rows []row) er
 	if len(rows) == 0 {
 		return nil
 	}
-	log, err := tx.PrepareContext(ctx, "INSERT INTO changes (seq, entry_id, batch, meta, entry) VALUES (?, ?, ?, ?, ?)")
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	project, err := tx.PrepareContext(ctx, `INSERT INTO entries (id, version, body) VALUES (?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body`)
-	if err != nil {
-		return err
-	}
-	defer project.Close()
+	log, project := s.in(ctx, tx, logSQL), s.in(ctx, tx, projectSQL)
 	for _, r := range rows {
 		if _, err := log.ExecContext(ctx, r.seq, r.id, r.batch, r.meta, r.entry); err != nil {
 			return err

@@ -24,13 +24,20 @@ const recordsSchema = `CREATE TABLE records (
 // purgeEvery is how many writes of records go by between two sweeps of those that expired.
 const purgeEvery = 64
 
-const alive = "(expires = 0 OR expires > ?)"
+const (
+	alive = "(expires = 0 OR expires > ?)"
+
+	revisionSQL  = "SELECT rev FROM records WHERE kind = ? AND key = ? AND " + alive
+	putRecordSQL = `INSERT INTO records (kind, key, rev, expires, value) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (kind, key) DO UPDATE SET rev = excluded.rev, expires = excluded.expires, value = excluded.value`
+	deleteRecordSQL = "DELETE FROM records WHERE kind = ? AND key = ?"
+)
 
 // Record returns a record, with Rev 0 when absent.
 func (s *Store) Record(ctx context.Context, kind, key string) (directory.Record, error) {
 	r := directory.Record{Key: key}
 	var expires int64
-	err := s.read.QueryRowContext(ctx, "SELECT rev, expires, value FROM records WHERE kind = ? AND key = ? AND "+alive,
+	err := s.reads.row(ctx, "SELECT rev, expires, value FROM records WHERE kind = ? AND key = ? AND "+alive,
 		kind, key, time.Now().UnixMilli()).Scan(&r.Rev, &expires, &r.Value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return directory.Record{Key: key}, nil
@@ -48,7 +55,7 @@ func (s *Store) PutRecord(ctx context.Context, kind string, r directory.Record) 
 		return err
 	}
 	return s.inTx(ctx, "record "+kind, func(tx *sql.Tx) error {
-		stands, err := revision(ctx, tx, kind, r.Key)
+		stands, err := s.revision(ctx, tx, kind, r.Key)
 		if err != nil {
 			return err
 		}
@@ -59,9 +66,7 @@ func (s *Store) PutRecord(ctx context.Context, kind string, r directory.Record) 
 		if !r.Expires.IsZero() {
 			expires = max(1, r.Expires.UnixMilli())
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO records (kind, key, rev, expires, value) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (kind, key) DO UPDATE SET rev = excluded.rev, expires = excluded.expires, value = excluded.value`,
-			kind, r.Key, r.Rev+1, expires, r.Value)
+		_, err = s.in(ctx, tx, putRecordSQL).ExecContext(ctx, kind, r.Key, r.Rev+1, expires, r.Value)
 		if err == nil && s.recordWrites.Add(1)%purgeEvery == 0 {
 			_, err = tx.ExecContext(ctx, "DELETE FROM records WHERE expires > 0 AND expires <= ?", time.Now().UnixMilli())
 		}
@@ -73,7 +78,7 @@ func (s *Store) PutRecord(ctx context.Context, kind string, r directory.Record) 
 func (s *Store) DeleteRecord(ctx context.Context, kind, key string, rev int64) error {
 	return s.inTx(ctx, "record "+kind, func(tx *sql.Tx) error {
 		if rev != 0 {
-			stands, err := revision(ctx, tx, kind, key)
+			stands, err := s.revision(ctx, tx, kind, key)
 			if err != nil {
 				return err
 			}
@@ -81,7 +86,7 @@ func (s *Store) DeleteRecord(ctx context.Context, kind, key string, rev int64) e
 				return fmt.Errorf("%w: revision %d stands, not %d", directory.ErrStale, stands, rev)
 			}
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM records WHERE kind = ? AND key = ?", kind, key)
+		_, err := s.in(ctx, tx, deleteRecordSQL).ExecContext(ctx, kind, key)
 		return err
 	})
 }
@@ -91,7 +96,7 @@ func (s *Store) Records(ctx context.Context, kind, after string, limit int) ([]d
 	if limit <= 0 {
 		return nil, nil
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT key, rev, expires, value FROM records WHERE kind = ? AND key > ? AND "+alive+" ORDER BY key LIMIT ?",
+	rows, err := s.reads.query(ctx, "SELECT key, rev, expires, value FROM records WHERE kind = ? AND key > ? AND "+alive+" ORDER BY key LIMIT ?",
 		kind, after, time.Now().UnixMilli(), limit)
 	if err != nil {
 		return nil, s.fail(ctx, "records "+kind, err)
@@ -115,7 +120,7 @@ func (s *Store) Records(ctx context.Context, kind, after string, limit int) ([]d
 
 // RecordKinds returns the kinds that have records, sorted.
 func (s *Store) RecordKinds(ctx context.Context) ([]string, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT DISTINCT kind FROM records WHERE "+alive+" ORDER BY kind", time.Now().UnixMilli())
+	rows, err := s.reads.query(ctx, "SELECT DISTINCT kind FROM records WHERE "+alive+" ORDER BY kind", time.Now().UnixMilli())
 	if err != nil {
 		return nil, s.fail(ctx, "kinds of records", err)
 	}
@@ -135,8 +140,8 @@ func (s *Store) RecordKinds(ctx context.Context) ([]string, error) {
 }
 
 // revision is the one that stands, 0 for a record that is absent or has expired.
-func revision(ctx context.Context, tx *sql.Tx, kind, key string) (rev int64, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT rev FROM records WHERE kind = ? AND key = ? AND "+alive, kind, key, time.Now().UnixMilli()).Scan(&rev)
+func (s *Store) revision(ctx context.Context, tx *sql.Tx, kind, key string) (rev int64, err error) {
+	err = s.in(ctx, tx, revisionSQL).QueryRowContext(ctx, kind, key, time.Now().UnixMilli()).Scan(&rev)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

@@ -13,7 +13,7 @@ import (
 // Cursor returns a follower's durable position.
 func (s *Store) Cursor(ctx context.Context, name string) (directory.Seq, error) {
 	var at directory.Seq
-	err := s.read.QueryRowContext(ctx, "SELECT at FROM cursors WHERE name = ?", name).Scan(&at)
+	err := s.reads.row(ctx, "SELECT at FROM cursors WHERE name = ?", name).Scan(&at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, s.fail(ctx, "cursor "+name, err)
 	}
@@ -63,7 +63,7 @@ func (s *Store) MoveCursors(ctx context.Context, moves []directory.CursorMove) (
 
 // Setting returns a document and its revision, nil and 0 when absent.
 func (s *Store) Setting(ctx context.Context, key string) (value []byte, rev int64, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT value, rev FROM settings WHERE key = ?", key).Scan(&value, &rev)
+	err = s.reads.row(ctx, "SELECT value, rev FROM settings WHERE key = ?", key).Scan(&value, &rev)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, nil
 	}
@@ -95,7 +95,7 @@ func (s *Store) PutSetting(ctx context.Context, key string, value []byte, rev in
 
 // Settings returns the keys of all settings, sorted.
 func (s *Store) Settings(ctx context.Context) ([]string, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT key FROM settings ORDER BY key")
+	rows, err := s.reads.query(ctx, "SELECT key FROM settings ORDER BY key")
 	if err != nil {
 		return nil, s.fail(ctx, "settings", err)
 	}

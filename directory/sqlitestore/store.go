@@ -36,6 +36,8 @@ type Store struct {
 	opened os.FileInfo // which file path named at Open
 	write  *sql.DB     // one connection: writers of this process queue here, not on the file lock
 	read   *sql.DB
+	reads  statements
+	writes statements
 	closed atomic.Bool
 
 	recordWrites atomic.Int64
@@ -134,6 +136,12 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	if err := s.quickCheck(ctx); err != nil {
 		return s.fail(ctx, "open "+s.path, err)
+	}
+	s.reads.db, s.writes.db = s.read, s.write
+	for _, query := range written {
+		if _, err := s.writes.of(ctx, query); err != nil {
+			return s.fail(ctx, "open "+s.path, err)
+		}
 	}
 	info, err := os.Stat(s.path)
 	if err != nil {
