@@ -46,13 +46,17 @@ func (w CSVWrong) Error() string {
 	}[w.Why])
 }
 
-// ReadBlockList reads a list in Mastodon's form, or a bare list of domains, one a line: they are suspended. A row that cannot
+// ReadBlockList reads a list in Mastodon's form, with or without its first row, or a bare list of domains, one a line: they are
+// suspended. A row that cannot
 // be read is told and left out. own is the host of this instance, which no rule may cover.
 func ReadBlockList(r io.Reader, own string) BlockList {
 	list := BlockList{Rules: map[string]Rule{}}
 	in := csv.NewReader(io.LimitReader(r, 16<<20))
 	in.FieldsPerRecord, in.LazyQuotes, in.TrimLeadingSpace, in.ReuseRecord = -1, true, true, true
-	at := map[string]int{"domain": 0}
+	at := map[string]int{}
+	for i, name := range csvColumns {
+		at[name[1:]] = i // until the first row says otherwise
+	}
 	wrong := func(line int, field, value, why string) {
 		if len(list.Wrong) < maxCSVWrong {
 			list.Wrong = append(list.Wrong, CSVWrong{line, field, short(strings.ToValidUTF8(value, "�"), 100), why})

@@ -251,6 +251,7 @@ func TestHostileBlockLists(t *testing.T) {
 		{"whole countries", "fr\nco.uk\nlocalhost\n", "1 domain wide, 2 domain wide, 3 domain wide", 0},
 		{"ourselves", own + "\nexample.org\nARCHIPEL.example.org\nwww.example.org", "1 domain own, 2 domain own, 3 domain own", 1},
 		{"columns in another order", "#severity,#domain\nsilence,mal.example.net\nkill,pire.example.net", "3 severity severity", 1},
+		{"without a first row", "a.example.net,silence,false\nb.example.net,never\n", "2 severity severity", 1},
 		{"flags", "#domain,#severity,#reject_media\na.example.net,suspend,TRUE\nb.example.net,noop,=1+1\n", "3 reject_media boolean", 1},
 		{"lines within quotes", "#domain,#severity,#public_comment\na.example.net,suspend,\"deux\nlignes\"\nb c.example.net,suspend,x\n", "4 domain domain", 1},
 		{"nothing", "", "", 0}, {"zeros", "\x00\x00\n\x00,\x00", "1 domain domain, 2 domain domain", 0},
