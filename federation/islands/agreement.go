@@ -68,6 +68,7 @@ type Side struct {
 	TellID   string    `json:"tellId,omitempty"`   // its id
 	TellNext time.Time `json:"tellNext,omitzero"`  // not before
 	Error    string    `json:"error,omitempty"`    // why it could not be told
+	Reminded time.Time `json:"reminded,omitzero"`  // when it was told again last, because it seemed not to know
 	MaxItems int       `json:"maxItems,omitempty"` // of In: how many entries are taken at most; 0 for DefaultMaxItems
 }
 

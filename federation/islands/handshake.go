@@ -91,6 +91,8 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 			v.Out.set(Narrowed, true, "Accept") // what was offered holds, whatever is asked
 		case before.State == Paused && !before.ByUs:
 			v.Out.set(v.Out.given(), true, "Accept") // it goes on with what it paused
+		case before.Active() && sameScope(&before.Asked, &scope):
+			v.Out.set(before.State, true, "Accept") // it asks for what it has: perhaps it lost what it knew
 		case before.State == Paused:
 			v.Out.Tell = "Reject" // we paused: it is told so again
 		default:

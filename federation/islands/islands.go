@@ -105,6 +105,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := errors.Join(s.cache.refresh(ctx, s.store), s.self.refresh(ctx, s)); err != nil {
 		return nil, fmt.Errorf("islands: %w", err)
 	}
+	if err := s.distrust(ctx); err != nil {
+		return nil, fmt.Errorf("islands: %w", err)
+	}
 	o.Network.Admit(actorName, s)
 	for path, h := range map[string]http.HandlerFunc{
 		"/ap/mirror": s.actor, "/mirror/island": s.island, "/mirror/changes": s.changes, "/mirror/digest": s.digest,

@@ -33,6 +33,7 @@ const (
 // SyncState is how asking an island fares. It is a record of the store, by host.
 type SyncState struct {
 	Cursor   string         `json:"cursor,omitempty"`   // in its log: everything up to there is here
+	Head     directory.Seq  `json:"head,omitempty"`     // of our log, when that was noted
 	Seen     string         `json:"seen,omitempty"`     // the farthest in its log that it ever told us of
 	Soon     bool           `json:"soon,omitempty"`     // there is a reason to ask it now
 	Next     time.Time      `json:"next,omitzero"`      // when it is asked again, without a reason
@@ -105,7 +106,7 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 	return s.changeSync(ctx, host, func(v *SyncState) {
 		have, _, _ := split(v.Cursor)
 		if at, _, ok := split(token); ok && at.epoch == have.epoch && at.seq > have.seq {
-			v.Cursor = token
+			v.Cursor, v.Head = token, s.Directory.Head()
 		}
 		v.saw(token)
 		v.Contact = s.Now().UTC()
@@ -176,6 +177,9 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 			next = s.askChanges(ctx, &asking, host, &state, anew)
 			continue
 		}
+		if denied(err) { // it knows of no agreement: perhaps it lost what it knew
+			err = errors.Join(err, s.remind(ctx, host, In))
+		}
 		if err != nil {
 			return err
 		}
@@ -192,7 +196,10 @@ func (s *Service) syncOnce(ctx context.Context, host string, full bool) error {
 		if err := s.takePage(ctx, host, p); err != nil {
 			return err
 		}
-		if err := s.changeSync(ctx, host, func(v *SyncState) { v.Cursor, v.Contact = p.Cursor, s.Now().UTC(); v.saw(p.Cursor) }); err != nil {
+		if err := s.changeSync(ctx, host, func(v *SyncState) {
+			v.Cursor, v.Head, v.Contact = p.Cursor, s.Directory.Head(), s.Now().UTC()
+			v.saw(p.Cursor)
+		}); err != nil {
 			return err
 		}
 		if !p.More {

@@ -173,7 +173,7 @@ func (p *push) post(ctx context.Context, a *Agreement, id string, object json.Ra
 // announced takes what a peer tells us.
 func (s *Service) announced(ctx context.Context, peer *Agreement, doc map[string]any, a *vocab.Activity) error {
 	if !peer.In.Active() {
-		return nil
+		return s.remind(ctx, peer.Host, In)
 	}
 	inner, whole := doc["object"].(map[string]any)
 	gap, err := s.follows(ctx, peer.Host, vocab.Text(doc, "after"), vocab.Text(doc, "cursor"))

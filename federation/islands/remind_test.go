@@ -1,0 +1,144 @@
+package islands_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"archipel/directory"
+	"archipel/directory/sqlitestore"
+	"archipel/federation/islands"
+)
+
+// asOf stops an island, keeps what it has, and starts it again; the function returns it to that.
+func (in *isle) asOf() (back func()) {
+	in.t.Helper()
+	in.stop()
+	backup := in.t.TempDir()
+	if err := copyDir(in.dir, backup); err != nil {
+		in.t.Fatal(err)
+	}
+	in.open()
+	return func() {
+		in.t.Helper()
+		in.stop()
+		in.dir = backup
+		in.open()
+	}
+}
+
+// TestRestoredAgreement: an island comes back from a backup that is older than the agreement as it stands. Both find out by what
+// the other one does, and agree again on what was last decided, or the operator is asked.
+func TestRestoredAgreement(t *testing.T) {
+	t.Run("before it was asked", func(t *testing.T) {
+		c := &clock{}
+		a, b := newIsle(t, c), newIsle(t, c)
+		e := b.put(farm("Ferme"))
+		back := b.asOf()
+		a.follow(b, islands.Scope{}, islands.Show)
+		a.shown(b, "Ferme")
+		back()
+		c.forward(time.Hour) // a asks again what is new
+		eventually(t, "b's operator is asked again", func() bool { return b.with(a).Out.State == islands.Asked })
+		if _, err := islands.Accept(t.Context(), b.store, a.host, nil, true); err != nil {
+			t.Fatal(err)
+		}
+		e.Name = "Ferme changée"
+		b.put(e)
+		eventually(t, "a is told", func() bool { return a.names(b.host) == "[Ferme changée]" })
+	})
+	t.Run("before a left", func(t *testing.T) {
+		c := &clock{}
+		a, b := newIsle(t, c), newIsle(t, c)
+		e := b.put(farm("Ferme"))
+		a.follow(b, islands.Scope{}, islands.Show)
+		a.shown(b, "Ferme")
+		back := b.asOf()
+		if _, err := islands.End(t.Context(), a.store, b.host, islands.In); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "b knows", func() bool { return b.with(a).Out.State == islands.Ended })
+		back()
+		if got := b.with(a).Out.State; got != islands.Accepted {
+			t.Fatalf("the backup says %s", got)
+		}
+		e.Name = "Ferme changée"
+		b.put(e)
+		eventually(t, "b knows again", func() bool { return b.with(a).Out.State == islands.Ended })
+		a.shown(b)
+	})
+	t.Run("before b paused", func(t *testing.T) {
+		c := &clock{}
+		a, b := newIsle(t, c), newIsle(t, c)
+		e := b.put(farm("Ferme"))
+		a.follow(b, islands.Scope{}, islands.Show)
+		a.shown(b, "Ferme")
+		back := b.asOf()
+		if _, err := islands.Pause(t.Context(), b.store, a.host, islands.Out); err != nil {
+			t.Fatal(err)
+		}
+		a.shown(b)
+		back()
+		e.Name = "Ferme changée"
+		b.put(e)
+		a.shown(b, "Ferme changée")
+		if got := a.with(b).In; !got.Active() {
+			t.Errorf("for a the agreement is %s", got.State)
+		}
+	})
+}
+
+// TestBackupWhileSomethingArrives: a backup may know that something arrived, and lack it.
+func TestBackupWhileSomethingArrives(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	b.put(farm("Ferme"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme")
+	before := a.d.Head()
+	back := a.asOf()
+	b.put(farm("Nouvelle"))
+	a.shown(b, "Ferme", "Nouvelle")
+	var late islands.SyncState
+	eventually(t, "a knows how far it read", func() bool {
+		st, err := a.s.State(t.Context(), b.host)
+		late = st
+		return err == nil && st.Head > before && st.Cursor != ""
+	})
+	record, err := a.store.Record(t.Context(), "island-sync", b.host)
+	if err == nil {
+		record.Value, err = json.Marshal(late)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.stop() // it tells nothing
+	dir := a.dir
+	back()
+	a.stop()
+	if dir == a.dir {
+		t.Fatal("nothing was restored")
+	}
+	store, err := sqlitestore.Open(t.Context(), a.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := store.Record(t.Context(), "island-sync", b.host)
+	if err == nil {
+		err = store.PutRecord(t.Context(), "island-sync", directory.Record{Key: b.host, Value: record.Value, Rev: old.Rev})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.open()
+	a.shown(b, "Ferme")
+	if st, err := a.s.State(t.Context(), b.host); err != nil || st.Cursor != "" {
+		t.Errorf("it goes on from %q: %v", st.Cursor, err)
+	}
+	b.open()
+	eventually(t, "it reads anew", func() bool {
+		return a.s.Sync(t.Context(), b.host, false) == nil && a.names(b.host) == "[Ferme Nouvelle]"
+	})
+}
