@@ -175,7 +175,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		Accounts: accounts, Waiting: waiting, Corrections: fediverse.corrections(),
 		Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, TaxonomySaved: edited.saved, Basemap: stack,
 		Search: finder, Places: places, Locator: locator, Parts: parts,
-		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Echoes: fediverse.echoes(d), Operators: fediverse.operators(d, log, env.now), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log, Now: env.now,
+		Federation: fediverse.handler(), Fediverse: fediverse.pages(), Archipelago: fediverse.isles(ctx), Echoes: fediverse.echoes(d), Operators: fediverse.operators(d, log, env.now), Site: site.get, PublicURL: c["public-url"], Version: version(), DataDir: c["data"], Log: log, Now: env.now,
 	})
 	if err != nil {
 		return err

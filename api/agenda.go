@@ -223,7 +223,8 @@ func (s *Server) agendaView(c *fiber.Ctx, r *request, a period, lang string) (fr
 		return v, err
 	}
 	v.Categories = s.categoryChips(r, facets, show)
-	return v, nil
+	v.OnlyHere, err = s.onlyHere(r, facets.Matched)
+	return v, err
 }
 
 // turnAgenda links to the periods before and after; next is the first day that found no room on the page, if any.

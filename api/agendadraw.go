@@ -226,6 +226,7 @@ func (p presenter) agendaDate(e *directory.Entry, d geo.Date) frontend.AgendaDat
 		Online: e.Event.AttendanceURL != "" || span.State == directory.MovedOnline, Past: !time.Unix(d.End, 0).After(p.now),
 	}
 	o.Name = name
+	o.Origin, o.Licence, o.Silent, o.Highlight = p.badge(e)
 	if lang != "" && !sameLanguage(lang, p.lang) {
 		o.Lang = lang
 	}

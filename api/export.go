@@ -57,7 +57,7 @@ func (s *Server) export(name string) fiber.Handler {
 		o := transfer.ExportOptions{
 			Title: site.Name, Self: base + c.OriginalURL(), Home: r.query.Filters().URL(base + "/"), Lang: lang,
 			Page:  func(e *directory.Entry) string { return base + "/e/" + url.PathEscape(e.Slug) },
-			Label: s.Taxonomy.Label, Types: s.Taxonomy,
+			Label: s.Taxonomy.Label, Types: s.Taxonomy, Origin: s.origin,
 		}
 		page := geo.Page{Order: sorts[r.sort], Limit: 500}
 		if f.limit > 0 {

@@ -48,7 +48,7 @@ type link struct {
 }
 
 // known are the parameters of the items resource; any other is refused (OGC API Features 1.0, requirement 8).
-var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "open_at", "sort", "after", "limit", "lang", "f"}
+var known = []string{"q", "kind", "category", "tag", "near", "radius", "place", "zone", "bbox", "bbox-crs", "crs", "datetime", "open_at", "only", "sort", "after", "limit", "lang", "f"}
 
 const crs84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
@@ -140,7 +140,7 @@ func (s *Server) items(c *fiber.Ctx) error {
 		}), "next", typeGeoJSON, ""})
 	}
 	for i := range found.entries {
-		b, err := json.Marshal(found.entries[i])
+		b, err := s.feature(&found.entries[i])
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (s *Server) item(c *fiber.Ctx) error {
 	if notModified(c, entryTag(&e)) {
 		return nil
 	}
-	b, err := json.Marshal(e)
+	b, err := s.feature(&e)
 	if err != nil {
 		return err
 	}

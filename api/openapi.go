@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"archipel/directory"
+	"archipel/frontend"
 )
 
 type m = map[string]any
@@ -43,6 +44,7 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 			m{"type": "array", "minItems": 4, "maxItems": 6, "items": m{"type": "number"}}, m{"style": "form", "explode": false}),
 		"datetime": param("datetime", "query", "An RFC 3339 time or date, an interval START/END open with .., or now, today, weekend, week, month. Only what takes place then.", text, nil),
 		"open_at":  param("open_at", "query", "now, or an RFC 3339 time: only what is certainly open then, by its opening hours.", text, m{"example": "now"}),
+		"only":     param("only", "query", "here leaves out the entries of other directories.", m{"type": "string", "enum": []string{frontend.OnlyHere}}, nil),
 		"sort":     param("sort", "query", "Order of the results.", m{"type": "string", "enum": []string{"name", "updated", "distance", "start"}}, nil),
 		"limit":    param("limit", "query", "Entries per page; more are cut to the maximum.", m{"type": "integer", "minimum": 1, "maximum": maxLimit, "default": defaultLimit}, nil),
 		"after":    param("after", "query", "Where the next page begins; follow the link rel=next instead of making it.", text, nil),
@@ -67,7 +69,7 @@ func (s *Server) openAPI(c *fiber.Ctx) error {
 		return r
 	}
 	collectionID := param("collectionId", "path", "Collection.", m{"type": "string", "enum": ids}, nil)
-	filters := use("q", "kind", "category", "tag", "near", "radius", "bbox", "datetime", "open_at", "sort", "limit", "after", "lang")
+	filters := use("q", "kind", "category", "tag", "near", "radius", "bbox", "datetime", "open_at", "only", "sort", "limit", "after", "lang")
 	object := m{"type": "object"}
 	doc := m{
 		"openapi": "3.0.3",
@@ -122,8 +124,10 @@ func entrySchema(kinds []string, text, list, object m) m {
 		"translations": object, "categories": list, "tags": list, "approximate": m{"type": "boolean"}, "area": object, "address": object,
 		"contact": object, "links": m{"type": "array", "items": object}, "openingHours": m{"type": "string", "description": "OpenStreetMap opening_hours"},
 		"images": m{"type": "array", "items": object}, "accessibility": object, "identifiers": object, "extra": object, "event": object,
-		"relations": m{"type": "array", "items": object}, "licence": m{"type": "string", "description": "SPDX identifier"}, "source": object, "origin": text,
-		"status": text, "version": m{"type": "integer"}, "created": stamp, "updated": stamp, "checked": stamp,
+		"relations": m{"type": "array", "items": object}, "licence": m{"type": "string", "description": "SPDX identifier"}, "source": object, "origin": m{"type": "string", "description": "Host of the directory that the entry belongs to; absent when it belongs to this one."},
+		"originName": m{"type": "string", "readOnly": true, "description": "With origin: what that directory calls itself."},
+		"originUrl":  m{"type": "string", "format": "uri", "readOnly": true, "description": "With origin: the entry's page there."},
+		"status":     text, "version": m{"type": "integer"}, "created": stamp, "updated": stamp, "checked": stamp,
 		"claimed": m{"type": "string", "format": "date-time", "description": "Since when people of the place itself, proved, keep this entry; absent when they do not."},
 		"fediverse": m{"type": "object", "description": "An organisation's account in the fediverse, as its team wants it; absent when it has none.", "properties": m{
 			"handle": m{"type": "string", "description": "The part before the @"}, "type": m{"type": "string", "enum": directory.ActorTypes}, "since": stamp,

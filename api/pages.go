@@ -94,6 +94,9 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if v.OpenNow, err = s.openNow(&r); err != nil {
 		return err
 	}
+	if v.OnlyHere, err = s.onlyHere(&r, v.Total); err != nil {
+		return err
+	}
 	for _, kind := range directory.Kinds {
 		v.Kinds = append(v.Kinds, frontend.Chip{
 			Category: frontend.Category{ID: string(kind)}, Count: open(facets.Kinds, string(kind)), Selected: contains(r.query.Kinds, string(kind)),
@@ -226,6 +229,7 @@ func (s *Server) listMapView(r *request, show presenter) frontend.MapView {
 func (s *Server) mapView(show presenter) frontend.MapView {
 	info := s.Basemap.Info()
 	v := frontend.MapView{Categories: show.categories(), MaxZoom: maxEntryZoom, BaseMinZoom: info.MinZoom, BaseMaxZoom: info.MaxZoom, DarkImage: true}
+	v.Islands = s.islandNames()
 	if !info.Vector() {
 		v.BaseTiles = "/tiles/base/{z}/{x}/{y}.png"
 	}
@@ -321,6 +325,9 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 	}
 	v.Back = back(c)
 	s.postingLinks(c, &e, &v)
+	if s.isle(c, &e, &v); v.Origin != nil {
+		p.Canonical = v.Origin.URL
+	}
 	s.fediverseLinks(c, &e, &v)
 	if c.Query("fragment") == "1" {
 		return s.render(c, frontend.EntryFragment(p, v))

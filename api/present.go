@@ -153,11 +153,12 @@ func (p presenter) card(e *directory.Entry, distance float64) frontend.Card {
 	h := e.Hours()
 	c := frontend.Card{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Town: e.Town(), Distance: distance,
-		Summary: summary, Position: position(e), Origin: e.Origin, Alive: p.alive(e, h), Fictitious: p.demo, PrintHours: p.hoursLine(e, h),
+		Summary: summary, Position: position(e), Alive: p.alive(e, h), Fictitious: p.demo, PrintHours: p.hoursLine(e, h),
 	}
 	if a := e.Address; a != nil {
 		c.PrintLine = join(", ", a.Street, join(" ", a.PostalCode, a.Locality))
 	}
+	c.Origin, c.Licence, c.Silent, c.Highlight = p.badge(e)
 	if e.Contact != nil {
 		c.PrintPhone = e.Contact.Phone
 	}
@@ -247,9 +248,6 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	if e.Source != nil {
 		v.Source = &frontend.Source{Name: e.Source.Name, URL: e.Source.URL}
 		v.Attribution = p.s.termsOf(ctx, e.Source.Name).Attribution
-	}
-	if e.Origin != "" {
-		v.Origin = &frontend.Source{Name: e.Origin, URL: "https://" + e.Origin}
 	}
 	related, err := p.related(ctx, e)
 	if err != nil {

@@ -125,6 +125,13 @@ func (s *Server) parseValues(v url.Values) (request, error) {
 	}
 	f.From, f.To = p.interval("datetime", s.Now(), s.zone())
 	f.OpenAt = p.moment("open_at", s.Now(), s.zone())
+	switch r.query.Only {
+	case "":
+	case frontend.OnlyHere:
+		f.Origins = []string{""}
+	default:
+		p.add("only", directory.CodeUnknown, r.query.Only)
+	}
 	if r.query.Datetime == "" {
 		f.Current = s.Now().Truncate(time.Minute) // so that tiles of one minute are the same
 	}

@@ -78,6 +78,8 @@ type Options struct {
 
 	Islands *archipelago.Service // the pages of the other directories; nil: there are none
 	Echoes  *echoes.Service      // what comes back from there; nil with Federation
+
+	Archipelago Archipelago // the directories whose entries are shown here; nil with Federation
 }
 
 // Server answers HTTP requests. Create it with [New].
@@ -199,6 +201,9 @@ func (s *Server) routes() {
 		s.pairRoutes()
 	}
 
+	if s.Accounts != nil && s.Waiting != nil {
+		s.curateRoutes()
+	}
 	s.postingRoutes()
 	s.calendarRoutes()
 	s.fediverseRoutes()

@@ -22,10 +22,11 @@ type sitemapURL struct {
 	Loc string `xml:"loc"`
 }
 
-// sitemap lists the pages of the entries that changed last, as many as a sitemap takes.
+// sitemap lists the pages of our own entries that changed last, as many as a sitemap takes. Those of other directories are not
+// in it: their pages here name those at their origins as the canonical ones, and a sitemap has canonical addresses only.
 func (s *Server) sitemap(c *fiber.Ctx) error {
 	base := s.base(c)
-	sel, err := s.Index.Select(geo.Filter{Current: s.Now().Truncate(time.Minute)}, geo.Page{Order: geo.ByUpdated, Limit: maxSitemap - 2})
+	sel, err := s.Index.Select(geo.Filter{Origins: []string{""}, Current: s.Now().Truncate(time.Minute)}, geo.Page{Order: geo.ByUpdated, Limit: maxSitemap - 2})
 	if err != nil {
 		return err
 	}

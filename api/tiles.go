@@ -86,10 +86,11 @@ func (s *Server) entriesTileJSON(c *fiber.Ctx) error {
 		TileJSON: "3.0.0", Name: s.Site().Name, MaxZoom: geo.MaxZoom,
 		Tiles: []string{r.query.Filters().URL(s.base(c) + "/tiles/entries/{z}/{x}/{y}.mvt")},
 		Layers: []vectorLayer{
-			{"entries", map[string]string{"id": "UUID", "slug": "String", "name": "String", "kind": "String", "category": "String", "approximate": "Boolean", "mirrored": "Boolean"}},
+			{"entries", map[string]string{"id": "UUID", "slug": "String", "name": "String", "kind": "String", "category": "String", "approximate": "Boolean", "mirrored": "Boolean", "origin": "String, the host of the directory that a mirrored entry belongs to"}},
 			{"clusters", map[string]string{"id": "Number", "count": "Number", "categories": "String, category:count separated by commas", "zoom": "Number"}},
 		},
 	}
+	doc.Credit = s.tileCredit()
 	if b, ok, err := s.Index.Snapshot().Bounds(r.filter); err == nil && ok {
 		doc.Bounds = []float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]}
 	}

@@ -26,6 +26,7 @@ type AgendaView struct {
 	Following   []AgendaDay // for an empty period: what comes next
 	Previous    []AgendaDay // for an empty period: what was last, the newest first
 	Categories  []Chip
+	OnlyHere    *Chip             // as HomeView.OnlyHere
 	Labels      map[string]string // as HomeView.Labels
 	Notices     []string
 }
@@ -50,6 +51,10 @@ type AgendaDate struct {
 	Online   bool
 	TimeZone string // IANA name, told when its hours are not the site's
 	Past     bool
+
+	Origin            string // as of a Card, with the three that follow
+	Licence           string
+	Silent, Highlight bool
 }
 
 // AgendaCell is a day in the grid of a month.

@@ -29,7 +29,8 @@ type EntryView struct {
 	Licence         Licence
 	Attribution     string // what its source asks to be written beside its data
 	Source          *Source
-	Origin          *Source // the island it is mirrored from; nil when ours
+	Origin          *Source // the island it is mirrored from, and its page there; nil when ours
+	Isle            IsleView
 	Created         time.Time
 	Updated         time.Time
 	Version         int64

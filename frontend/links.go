@@ -107,6 +107,9 @@ func activeFilters(l *Localizer, v HomeView) []activeFilter {
 	} else if q.OpenAt != "" {
 		add("open_at", "", l.Text("filter.open_at", "When", shorten(q.OpenAt, 40)))
 	}
+	if q.Only != "" {
+		add("only", "", l.Text("isle.only"))
+	}
 	return out
 }
 

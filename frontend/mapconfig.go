@@ -18,6 +18,7 @@ type mapConfig struct {
 	Categories map[string][3]string `json:"categories"` // label, icon, colour by id
 	Kinds      map[string]string    `json:"kinds"`
 	Text       map[string]string    `json:"text"`
+	Islands    map[string]string    `json:"islands,omitempty"` // names by host
 	Selected   *selectedEntry       `json:"selected,omitempty"`
 }
 
@@ -36,7 +37,7 @@ func newMapConfig(p Page, m MapView) mapConfig {
 	l := T(p.Lang)
 	c := mapConfig{
 		Lang: l.Lang(), Module: AssetURL("livemap.js"), Style: AssetURL("map.css"), Sprite: AssetURL("icons.svg"),
-		Base: m.BaseTiles, BaseZoom: m.BaseMaxZoom, BaseFrom: m.BaseMinZoom, MinZoom: m.MinZoom, MaxZoom: m.MaxZoom, Light: p.Light,
+		Base: m.BaseTiles, BaseZoom: m.BaseMaxZoom, BaseFrom: m.BaseMinZoom, MinZoom: m.MinZoom, MaxZoom: m.MaxZoom, Light: p.Light, Islands: m.Islands,
 		Categories: map[string][3]string{}, Kinds: map[string]string{}, Text: map[string]string{},
 	}
 	if c.Base == "" {

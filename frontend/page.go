@@ -84,16 +84,17 @@ type Bounds struct {
 
 // MapView is the picture beside a list or an entry, and what the live map starts from.
 type MapView struct {
-	Bounds      Bounds     // what the static picture shows, after fitting; the live map starts there
-	Categories  []Category // every category, so that the live map can draw any marker
-	Credits     []Credit   // written on the map: basemap, streets, data
-	MinZoom     int        // of the entries' tiles
-	MaxZoom     int        // of the entries' tiles; 0 means 18
-	BaseMaxZoom int        // of the basemap's tiles; deeper ones are stretched; 0 means 10
-	BaseMinZoom int        // of a basemap of pictures: above it the embedded world shows
-	DarkImage   bool       // the static picture also comes with theme=dark
-	ImageURL    string     // instead of the one made from the query (an entry's own map)
-	BaseTiles   string     // URL template of the basemap; empty means "/tiles/base/{z}/{x}/{y}.mvt"; any other ending means pictures
+	Bounds      Bounds            // what the static picture shows, after fitting; the live map starts there
+	Categories  []Category        // every category, so that the live map can draw any marker
+	Credits     []Credit          // written on the map: basemap, streets, data
+	MinZoom     int               // of the entries' tiles
+	MaxZoom     int               // of the entries' tiles; 0 means 18
+	BaseMaxZoom int               // of the basemap's tiles; deeper ones are stretched; 0 means 10
+	BaseMinZoom int               // of a basemap of pictures: above it the embedded world shows
+	DarkImage   bool              // the static picture also comes with theme=dark
+	ImageURL    string            // instead of the one made from the query (an entry's own map)
+	Islands     map[string]string // names of those whose entries are on the map, by host
+	BaseTiles   string            // URL template of the basemap; empty means "/tiles/base/{z}/{x}/{y}.mvt"; any other ending means pictures
 }
 
 // Credit names somebody whose work is shown.
@@ -118,6 +119,9 @@ type Card struct {
 	Position    *Position
 	Number      int    // on the static map and on paper, from 1; 0 for an entry without position
 	Origin      string // name of the island it is mirrored from; empty when ours
+	Licence     string // of a mirrored one
+	Silent      bool   // nobody was heard from that island for long
+	Highlight   bool   // a mirrored one that is recommended here
 	Alive       Alive
 	Fictitious  bool
 	PrintLine   string // address in one line, for paper
@@ -166,6 +170,7 @@ type HomeView struct {
 	Categories []Chip            // top level, in the order of the taxonomy
 	Kinds      []Chip            // ID is the kind; labels are made here
 	OpenNow    Chip              // how many of these are open now; ID and Label are not used
+	OnlyHere   *Chip             // how many of these are ours, where that is not all; nil: all are
 	Next       string            // value of "after" for the next page; empty on the last
 	Sorts      []string          // accepted values of "sort", in order; nil means {"name", "updated"} and "distance" with a point
 	Labels     map[string]string // label of a category, tag or zone id in the query that is not in Categories

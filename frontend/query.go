@@ -26,6 +26,7 @@ type Query struct {
 	BBox       *Bounds     // bbox=west,south,east,north
 	Datetime   string      // datetime=, RFC 3339 or an interval, or today, weekend, week
 	OpenAt     string      // open_at=, "now" or RFC 3339
+	Only       string      // only=, "here" leaves out what belongs to other islands
 	Sort       string      // sort=
 	After      string      // after=, the key of the next page
 	Lang       string      // lang=
@@ -37,7 +38,7 @@ type Query struct {
 func ParseQuery(v url.Values) Query {
 	q := Query{
 		Q: strings.TrimSpace(v.Get("q")), Kinds: nonEmpty(v["kind"]), Categories: nonEmpty(v["category"]), Tags: nonEmpty(v["tag"]),
-		Place: v.Get("place"), Zone: v.Get("zone"), Datetime: v.Get("datetime"), OpenAt: v.Get("open_at"),
+		Place: v.Get("place"), Zone: v.Get("zone"), Datetime: v.Get("datetime"), OpenAt: v.Get("open_at"), Only: v.Get("only"),
 		Sort: v.Get("sort"), After: v.Get("after"), Lang: v.Get("lang"), View: v.Get("view"),
 	}
 	if n, ok := floats(v.Get("near"), 2); ok {
@@ -79,6 +80,7 @@ func (q Query) Values() url.Values {
 	}
 	set("datetime", q.Datetime)
 	set("open_at", q.OpenAt)
+	set("only", q.Only)
 	set("sort", q.Sort)
 	set("after", q.After)
 	set("lang", q.Lang)
@@ -143,6 +145,8 @@ func (q Query) Without(key, value string) Query {
 		q.Datetime = ""
 	case "open_at":
 		q.OpenAt = ""
+	case "only":
+		q.Only = ""
 	}
 	return q
 }

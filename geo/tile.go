@@ -178,7 +178,8 @@ func (s *Snapshot) categoryName(r uint32) string {
 // Tile returns what Markers does as a Mapbox Vector Tile 2.1, which is empty when there is nothing. Errors wrap
 // [ErrInvalid]. Its layers have points only, in an extent of 4096:
 //
-//   - "entries": id, slug, name, kind, category (the main one, if any), approximate and mirrored (present when true);
+//   - "entries": id, slug, name, kind, category (the main one, if any), approximate and mirrored (present when true),
+//     and with the latter origin (a host);
 //   - "clusters": count, categories (the three leading main ones, as "amap:12,fablab:3"), id (with the zoom, a
 //     [Cluster]; also the feature's id) and zoom (at which it comes apart; MaxZoom+1 when it never does).
 //
@@ -210,7 +211,7 @@ func (s *Snapshot) Tile(z, x, y int, f Filter) ([]byte, error) {
 }
 
 var (
-	entryKeys   = []string{"id", "slug", "name", "kind", "category", "approximate", "mirrored"}
+	entryKeys   = []string{"id", "slug", "name", "kind", "category", "approximate", "mirrored", "origin"}
 	clusterKeys = []string{"count", "categories", "id", "zoom"}
 )
 
@@ -232,6 +233,7 @@ func (sc *scratch) addEntry(d *disc) {
 	}
 	if in.origin != 0 {
 		l.yes(6)
+		l.shared(7, 2<<32|uint64(in.origin), s.origins.list[in.origin])
 	}
 	l.end(sc.position(d))
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Host     string                             // of this directory: behind the @ of our events' UIDs
 	Zone     *time.Location                     // of events that name none; nil: UTC
 	Page     func(*directory.Entry) string      // URL of an entry's page; nil: none
+	Origin   func(*directory.Entry) string      // name of the directory an entry belongs to; empty for this one; nil: as if
 	Label    func(category, lang string) string // name of a category; nil: its id
 	Product  string                             // name and version of the program
 	Interval time.Duration                      // after which to fetch it again; 0: 6 hours

@@ -63,6 +63,13 @@ func status(s directory.EventState) string {
 func (w *Writer) description(entry *directory.Entry, state directory.EventState, summary, description string) string {
 	v := entry.Event
 	parts := []string{summary, description, v.Price, v.AttendanceURL, v.RegisterURL}
+	if w.o.Origin != nil {
+		name := w.o.Origin(entry)
+		if name != "" && entry.MayBeCopied() && entry.Licence != "" {
+			name += " (" + entry.Licence + ")"
+		}
+		parts = append(parts, name)
+	}
 	if w.o.Page != nil {
 		parts = append(parts, w.o.Page(entry))
 	}

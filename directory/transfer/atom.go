@@ -118,6 +118,14 @@ func (a *atomWriter) Write(e *directory.Entry) error {
 			x.Links = append(x.Links, atomLink{Rel: "via", Href: s.URL, Title: s.Name})
 		}
 	}
+	if name, page := a.o.origin(e); name != "" {
+		if page != "" && (e.Source == nil || e.Source.URL != page) {
+			x.Links = append(x.Links, atomLink{Rel: "via", Href: page, Title: name})
+		}
+		if x.Author == nil {
+			x.Author = &atomPerson{Name: name, URI: page}
+		}
+	}
 	for _, c := range e.Categories {
 		x.Categories = append(x.Categories, atomCategory{Term: c, Label: a.o.label(c)})
 	}
@@ -136,7 +144,11 @@ func (a *atomWriter) Write(e *directory.Entry) error {
 	} else if len(x.Links) == 0 || x.Links[0].Rel != "alternate" {
 		x.Content = &atomText{Type: "text", Text: summary} // RFC 4287, 4.1.2: without content there must be an alternate link
 	}
-	if rights := rights(e); rights != "" {
+	rights := rights(e)
+	if name, _ := a.o.origin(e); name != "" && (e.Source == nil || e.Source.Name != name) {
+		rights = strings.TrimPrefix(rights+", "+name, ", ")
+	}
+	if rights != "" {
 		x.Rights = &atomText{Text: rights}
 	}
 	if len(e.Sites) > 0 {

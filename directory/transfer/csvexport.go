@@ -13,7 +13,8 @@ import (
 	"archipel/directory"
 )
 
-// csvColumns are the columns of a CSV export, in order. An import understands all of them but "page", and takes "origin"
+// csvColumns are the columns of a CSV export, in order. An import understands all of them but "page" and those about the origin,
+// and takes "origin"
 // for the source of an entry that names none: an entry that is imported belongs to where it is imported.
 var csvColumns = []struct {
 	name string
@@ -127,6 +128,9 @@ func (c *csvWriter) begin() error {
 	if c.o.Page != nil {
 		header = append(header, "page")
 	}
+	if c.o.Origin != nil {
+		header = append(header, "originName", "originUrl")
+	}
 	return c.w.Write(header)
 }
 
@@ -140,6 +144,13 @@ func (c *csvWriter) Write(e *directory.Entry) error {
 	}
 	if c.o.Page != nil {
 		c.row = append(c.row, guard(c.o.Page(e)))
+	}
+	if c.o.Origin != nil {
+		name, page := "", ""
+		if e.Origin != "" {
+			name, page = c.o.Origin(e)
+		}
+		c.row = append(c.row, guard(name), guard(page))
 	}
 	return c.w.Write(c.row)
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,6 +38,10 @@ type ExportOptions struct {
 	Types   SchemaTypes                        // nil: by kind alone
 	Members map[string]any                     // further members of a FeatureCollection
 
+	// Origin says what the directory calls itself that an entry belongs to, and where the entry's page is there; both are
+	// empty for an entry of this one. Nil: nothing but its host is told.
+	Origin func(*directory.Entry) (name, page string)
+
 	Separator rune // of CSV; 0: comma
 	BOM       bool // begin CSV with a byte order mark, for spreadsheets that need it
 }
@@ -46,6 +51,13 @@ func (o *ExportOptions) page(e *directory.Entry) string {
 		return ""
 	}
 	return o.Page(e)
+}
+
+func (o *ExportOptions) origin(e *directory.Entry) (name, page string) {
+	if e.Origin == "" || o.Origin == nil {
+		return e.Origin, ""
+	}
+	return o.Origin(e)
 }
 
 func (o *ExportOptions) label(category string) string {
@@ -145,11 +157,14 @@ func (l *jsonList) Close() error {
 	return l.w.Flush()
 }
 
-type geoJSONWriter struct{ jsonList }
+type geoJSONWriter struct {
+	jsonList
+	o ExportOptions
+}
 
 // NewGeoJSON writes a FeatureCollection (RFC 7946) of entries in their public form.
 func NewGeoJSON(w io.Writer, o ExportOptions) Writer {
-	g := &geoJSONWriter{jsonList{w: bufio.NewWriter(w), name: "features", head: map[string]any{"type": "FeatureCollection"}, order: []string{"type"}}}
+	g := &geoJSONWriter{jsonList{w: bufio.NewWriter(w), name: "features", head: map[string]any{"type": "FeatureCollection"}, order: []string{"type"}}, o}
 	for _, name := range slices.Sorted(maps.Keys(o.Members)) {
 		if name != "type" && name != "features" {
 			g.head[name] = o.Members[name]
@@ -159,4 +174,32 @@ func NewGeoJSON(w io.Writer, o ExportOptions) Writer {
 	return g
 }
 
-func (g *geoJSONWriter) Write(e *directory.Entry) error { return g.item(e) }
+func (g *geoJSONWriter) Write(e *directory.Entry) error {
+	b, err := Feature(e, g.o.Origin)
+	if err != nil {
+		return err
+	}
+	return g.item(json.RawMessage(b))
+}
+
+// Feature is the public form of an entry, a GeoJSON Feature. With origin, see [ExportOptions], one of another directory
+// has the properties originName and originUrl besides.
+func Feature(e *directory.Entry, origin func(*directory.Entry) (name, page string)) ([]byte, error) {
+	b, err := json.Marshal(e)
+	if err != nil || e.Origin == "" || origin == nil {
+		return b, err
+	}
+	name, page := origin(e)
+	more, err := json.Marshal(struct {
+		Name string `json:"originName,omitempty"`
+		URL  string `json:"originUrl,omitempty"`
+	}{name, page})
+	if err != nil || len(more) == 2 {
+		return b, err
+	}
+	inner, ok := bytes.CutSuffix(b, []byte("}}")) // the properties come last, and always have a kind
+	if !ok {
+		return nil, fmt.Errorf("feature of %s: it ends otherwise than a Feature", e.ID)
+	}
+	return append(append(append(inner, ','), more[1:]...), '}'), nil
+}

@@ -89,7 +89,13 @@ func thing(e *entry, o *ExportOptions) object {
 	t.set("sameAs", same)
 	t.set("identifier", identifiers(e))
 	t.set("image", images(e))
-	t.set("subjectOf", webPage(e, page))
+	about := webPage(e, page)
+	if name, there := o.origin(e); name != "" && about != nil {
+		publisher := object{"@type": "Organization", "name": name}
+		about["sourceOrganization"] = publisher
+		about.set("sameAs", there)
+	}
+	t.set("subjectOf", about)
 	if e.Kind == directory.Event {
 		event(t, e)
 		return t

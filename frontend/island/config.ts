@@ -16,6 +16,7 @@ export interface Config {
   light: boolean;
   categories: Record<string, [label: string, icon: string, colour: string]>;
   kinds: Record<string, string>;
+  islands?: Record<string, string>; // names by host
   text: Record<string, string>;
   selected?: Selected;
 }

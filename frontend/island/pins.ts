@@ -13,7 +13,7 @@ export interface Spot {
   kind: string;
   category: string;
   approximate: boolean;
-  mirrored: boolean;
+  origin: string; // host of another island; empty when it is ours
   top: string; // "category:count,…" for a cluster
   opens: number; // zoom at which a cluster comes apart
 }
@@ -54,15 +54,16 @@ export function drawShape(config: Config, kind: string, category: string): SVGEl
 export function entryPin(config: Config, s: Spot): HTMLAnchorElement {
   const a = document.createElement("a");
   a.href = "/e/" + encodeURIComponent(s.slug);
-  a.className = "pin" + (s.approximate ? " around" : "") + (s.mirrored ? " mirrored" : "");
+  a.className = "pin" + (s.approximate ? " around" : "") + (s.origin ? " mirrored" : "");
   a.draggable = false;
-  const what = [s.name, config.kinds[s.kind], config.categories[s.category]?.[0], s.approximate ? config.text.approximate : ""];
+  const isle = config.islands?.[s.origin] ?? s.origin;
+  const what = [s.name, config.kinds[s.kind], config.categories[s.category]?.[0], s.approximate ? config.text.approximate : "", isle];
   a.setAttribute("aria-label", what.filter(Boolean).join(", "));
   const tip = document.createElement("span");
   tip.className = "tip";
-  tip.textContent = s.name;
+  tip.textContent = isle ? `${s.name} (${isle})` : s.name;
   a.append(drawShape(config, s.kind, s.category), tip);
-  if (s.mirrored) a.append(svg("svg", { class: "isle", viewBox: "0 0 24 24" }, svg("use", { href: `${config.sprite}#island` })));
+  if (isle) a.append(svg("svg", { class: "isle", viewBox: "0 0 24 24" }, svg("use", { href: `${config.sprite}#island` })));
   return a;
 }
 
