@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"archipel/directory"
 )
@@ -83,3 +84,12 @@ func (s *Service) OfferOf(t testing.TB, id directory.ID, was, mine *directory.En
 
 // PageOf is an address of a page on a host.
 func PageOf(address, host string) string { return pageOf(address, host) }
+
+// ReadPlain is the entry that a document of another server is, and how it is kept.
+func ReadPlain(doc map[string]any, now time.Time) (directory.Entry, string, error) {
+	p, err := readPlain(doc, now)
+	if err != nil {
+		return directory.Entry{}, "", err
+	}
+	return p.entry, p.raw, nil
+}

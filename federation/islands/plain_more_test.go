@@ -385,3 +385,29 @@ func TestFollowRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestMovedCountsOnce: an organisation that has moved from one directory to another is one for whoever follows both.
+func TestMovedCountsOnce(t *testing.T) {
+	a, b, c := newIsle(t, nil), newIsle(t, nil), newIsle(t, nil)
+	org := farm("La Fourmilière")
+	org.Kind, org.Categories = directory.Organisation, nil
+	old, next := a.put(org), b.put(org)
+	c.follow(a, islands.Scope{}, islands.Show)
+	c.follow(b, islands.Scope{}, islands.Show)
+	c.list(a.host, "[La Fourmilière]")
+	c.list(b.host, "[La Fourmilière]")
+	old.Claimed = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	old.Fediverse = &directory.Fediverse{Handle: "fourmiliere", MovedTo: b.base + "/ap/actors/" + string(next.ID), MovedHome: b.base + "/e/" + next.Slug}
+	old.Status = directory.Hidden
+	outcomes, err := a.d.Write(t.Context(), directory.Write{Author: "test", Op: directory.OpTeam, Entries: []directory.Entry{old}})
+	if err != nil || outcomes[0].Err != nil {
+		t.Fatal(err, outcomes)
+	}
+	c.list(a.host, "[]")
+	if got := c.names(b.host); got != "[La Fourmilière]" {
+		t.Errorf("of the new one there is %s", got)
+	}
+	if home := outcomes[0].Entry.Home(); home != b.base+"/e/"+next.Slug {
+		t.Errorf("the old one leads to %q", home)
+	}
+}
