@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -18,10 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	mongooptions "go.mongodb.org/mongo-driver/v2/mongo/options"
-
-	"archipel/directory"
+	"archipel/directory/mongostore/mongotest"
 )
 
 // TestAssociation is what an association and its directory live through, on both stores, on a phone, with and without
@@ -33,41 +29,9 @@ func TestAssociation(t *testing.T) {
 	}
 	t.Run("sqlite", association)
 	t.Run("mongo", func(t *testing.T) {
-		t.Setenv("MONGODB_URI", ownDatabase(t))
+		t.Setenv("MONGODB_URI", mongotest.Fresh(t))
 		association(t)
 	})
-}
-
-// ownDatabase is the address of an empty database, dropped when the test ends.
-func ownDatabase(t *testing.T) string {
-	t.Helper()
-	uri := os.Getenv("TEST_MONGODB_URI")
-	if uri == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("TEST_MONGODB_URI is not set: scripts/mongo/with starts a server and sets it")
-		}
-		t.Skip("TEST_MONGODB_URI is not set: scripts/mongo/with starts a server and sets it")
-	}
-	name := "archipel_e2e_" + strings.ReplaceAll(string(directory.NewID()), "-", "")
-	base, query, _ := strings.Cut(uri, "?")
-	scheme, rest, _ := strings.Cut(base, "://")
-	hosts, _, _ := strings.Cut(rest, "/")
-	own := scheme + "://" + hosts + "/" + name
-	if query != "" {
-		own += "?" + query
-	}
-	t.Cleanup(func() {
-		c, err := mongo.Connect(mongooptions.Client().ApplyURI(own))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = c.Disconnect(context.Background()) }()
-		if err := c.Database(name).Drop(context.Background()); err != nil {
-			t.Errorf("drop %s: %v", name, err)
-		}
-	})
-	return own
 }
 
 // aPicture writes a JPEG file as an album holds it.

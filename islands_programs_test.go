@@ -19,6 +19,7 @@ import (
 
 	"archipel/directory"
 	"archipel/directory/mongostore"
+	"archipel/directory/mongostore/mongotest"
 	"archipel/directory/sqlitestore"
 	"archipel/federation/islands"
 )
@@ -395,7 +396,7 @@ func (i *islet) restore(file string) {
 	}
 	i.store = nil
 	if i.dir = i.t.TempDir(); i.mongo != "" {
-		i.mongo = ownDatabase(i.t)
+		i.mongo = mongotest.Fresh(i.t)
 	}
 	i.run("restore", file)
 }

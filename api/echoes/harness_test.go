@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"archipel/directory/duplicates"
 	"archipel/directory/media"
 	"archipel/directory/mongostore"
+	"archipel/directory/mongostore/mongotest"
 	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/federation"
@@ -30,8 +30,6 @@ import (
 	"archipel/geo/basemap"
 
 	"github.com/paulmach/orb"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	mongooptions "go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 const public = "https://www.w3.org/ns/activitystreams#Public"
@@ -57,30 +55,7 @@ func onBothStores(t *testing.T, test func(t *testing.T, w *world)) {
 		test(t, newWorld(t, store))
 	})
 	t.Run("mongo", func(t *testing.T) {
-		uri := os.Getenv("TEST_MONGODB_URI")
-		if uri == "" && os.Getenv("CI") == "true" {
-			t.Fatal("TEST_MONGODB_URI is not set: scripts/mongo/with starts a server and sets it")
-		}
-		if uri == "" {
-			t.Skip("TEST_MONGODB_URI is not set: scripts/mongo/with starts a server and sets it")
-		}
-		u, err := url.Parse(uri)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/archipel_echoes_" + strings.ReplaceAll(string(directory.NewID()), "-", "")
-		t.Cleanup(func() {
-			c, err := mongo.Connect(mongooptions.Client().ApplyURI(u.String()))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer func() { _ = c.Disconnect(context.Background()) }()
-			if err := c.Database(u.Path[1:]).Drop(context.Background()); err != nil {
-				t.Error(err)
-			}
-		})
-		store, err := mongostore.Open(t.Context(), u.String())
+		store, err := mongostore.Open(t.Context(), mongotest.Fresh(t))
 		if err != nil {
 			t.Fatal(err)
 		}

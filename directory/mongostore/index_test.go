@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/mongostore/mongotest"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
@@ -56,7 +57,7 @@ func everyQuery(t *testing.T) (*Store, []query) {
 			t.Errorf("a %s, which this test knows nothing of", e.CommandName)
 		}
 	}}
-	s, err := open(bg, fresh(t), options.Client().SetMonitor(watch))
+	s, err := open(bg, mongotest.Fresh(t), options.Client().SetMonitor(watch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +249,7 @@ func stages(plan bson.Raw) (out []string) {
 
 // TestDocument: an entry is a GeoJSON Feature that other programs can read and query, not a text of ours.
 func TestDocument(t *testing.T) {
-	s := mustOpen(t, fresh(t))
+	s := mustOpen(t, mongotest.Fresh(t))
 	e := entry("ressourcerie")
 	e.Tags = []string{"vélo"}
 	e.Categories = []string{"repair"}

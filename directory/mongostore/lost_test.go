@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/mongostore/mongotest"
 )
 
 var bg = context.Background()
@@ -65,7 +66,7 @@ func TestLostAnswer(t *testing.T) {
 		size   int
 	}{{"answer lost", false, 1}, {"request lost", true, 1}, {"batch, answer lost", false, 50}, {"batch, request lost", true, 50}} {
 		t.Run(tt.name, func(t *testing.T) {
-			direct := fresh(t)
+			direct := mongotest.Fresh(t)
 			p, uri := newProxy(t, direct)
 			s := mustOpen(t, uri)
 			var es []directory.Entry
@@ -98,7 +99,7 @@ func TestLostAnswer(t *testing.T) {
 
 // TestLostAndTaken: the request is lost, and before it is sent again somebody else takes its number.
 func TestLostAndTaken(t *testing.T) {
-	direct := fresh(t)
+	direct := mongotest.Fresh(t)
 	p, uri := newProxy(t, direct)
 	s, other := mustOpen(t, uri), mustOpen(t, direct)
 	p.mu.Lock()
@@ -120,7 +121,7 @@ func TestLostAndTaken(t *testing.T) {
 
 // TestVanish: a server that goes away makes every call fail soon, and is used again when it is back.
 func TestVanish(t *testing.T) {
-	p, uri := newProxy(t, fresh(t))
+	p, uri := newProxy(t, mongotest.Fresh(t))
 	s := mustOpen(t, uri)
 	e := entry("e")
 	if _, err := s.Append(bg, 0, changesAfter(0, e)); err != nil {
@@ -167,7 +168,7 @@ func TestVanish(t *testing.T) {
 
 // TestSilence: a server whose answers no longer arrive counts as away, too.
 func TestSilence(t *testing.T) {
-	p, uri := newProxy(t, fresh(t))
+	p, uri := newProxy(t, mongotest.Fresh(t))
 	s := mustOpen(t, uri)
 	p.mu.Lock()
 	p.deaf = true

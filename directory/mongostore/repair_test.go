@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"archipel/directory"
+	"archipel/directory/mongostore/mongotest"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -40,7 +41,7 @@ func scanned(t testing.TB, s *Store) map[directory.ID]directory.Entry {
 // TestUnprojected: a writer died between the log and the projection. Readers see its change at once, on every node, and
 // whoever comes next repairs the entries.
 func TestUnprojected(t *testing.T) {
-	uri := fresh(t)
+	uri := mongotest.Fresh(t)
 	s, other := mustOpen(t, uri), mustOpen(t, uri)
 	a, b := entry("a"), entry("b")
 	if _, err := s.Append(bg, 0, changesAfter(0, a, b)); err != nil {
@@ -100,7 +101,7 @@ func TestUnprojected(t *testing.T) {
 
 // TestGap: a log that lost a change is said to be damaged, not silently read on.
 func TestGap(t *testing.T) {
-	s := mustOpen(t, fresh(t))
+	s := mustOpen(t, mongotest.Fresh(t))
 	dies(t, s, changesAfter(0, entry("1"), entry("2")))
 	dies(t, s, changesAfter(3, entry("4")))
 	if got, err := s.Changes(bg, 0, 10); len(got) != 2 || err != nil {
@@ -112,7 +113,7 @@ func TestGap(t *testing.T) {
 }
 
 func TestNewerLayout(t *testing.T) {
-	uri := fresh(t)
+	uri := mongotest.Fresh(t)
 	s := mustOpen(t, uri)
 	if _, err := s.state.UpdateByID(bg, "schema", bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: schemaVersion + 1}}}}); err != nil {
 		t.Fatal(err)
@@ -125,7 +126,7 @@ func TestNewerLayout(t *testing.T) {
 
 // TestForeignDocuments: what another program broke in a document is named, and is no panic.
 func TestForeignDocuments(t *testing.T) {
-	s := mustOpen(t, fresh(t))
+	s := mustOpen(t, mongotest.Fresh(t))
 	e := entry("e")
 	if _, err := s.Append(bg, 0, changesAfter(0, e)); err != nil {
 		t.Fatal(err)
