@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/mongostore"
+	"archipel/directory/mongostore/mongotest"
 	"archipel/directory/sqlitestore"
 )
 
@@ -95,7 +97,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return worldIn(t, store)
+}
+
+func worldIn(t *testing.T, store directory.Store) *world {
+	t.Helper()
 	t.Cleanup(func() { store.Close() })
+	var err error
 	// Records expire by the clock of the store, so that of the test begins with it.
 	w := &world{t: t, at: time.Now().UTC(), on: true}
 	w.d, err = directory.Open(t.Context(), directory.Options{Store: store, Now: func() time.Time { return w.at }})
@@ -243,7 +251,18 @@ func TestVerdicts(t *testing.T) {
 
 // TestRecovers: what answers again, was corrected, or is no entry's any more is told of no longer.
 func TestRecovers(t *testing.T) {
-	w, web := newWorld(t), newWeb(t)
+	t.Run("sqlite", func(t *testing.T) { recovers(t, newWorld(t)) })
+	t.Run("mongo", func(t *testing.T) {
+		store, err := mongostore.Open(t.Context(), mongotest.Fresh(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recovers(t, worldIn(t, store))
+	})
+}
+
+func recovers(t *testing.T, w *world) {
+	web := newWeb(t)
 	web.says("/gone", 404)
 	e := w.put("La Fourmilière", web.URL, web.URL+"/gone#contact")
 	other := w.put("Le Nichoir", web.URL+"/gone")
