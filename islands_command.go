@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -153,27 +152,7 @@ func readArea(path string) (*directory.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		var doc struct {
-			Type     string            `json:"type"`
-			Geometry json.RawMessage   `json:"geometry"`
-			Features []json.RawMessage `json:"features"`
-		}
-		if err := json.Unmarshal(b, &doc); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		switch {
-		case doc.Type == "Feature":
-			b = doc.Geometry
-		case doc.Type == "FeatureCollection" && len(doc.Features) == 1:
-			b = doc.Features[0]
-		case doc.Type == "Polygon", doc.Type == "MultiPolygon":
-			shape := &directory.Shape{}
-			return shape, shape.UnmarshalJSON(b)
-		default:
-			return nil, fmt.Errorf("%s: %w", path, errors.New("want one Polygon or MultiPolygon"))
-		}
-	}
+	return islands.ParseArea(b)
 }
 
 // listIslands prints what an operator wants to know.
