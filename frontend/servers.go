@@ -57,6 +57,7 @@ type WaitingFollower struct {
 	Host, HostURL       string
 	Of                  string // whom it wants to follow
 	OfURL               string
+	Follows             bool // it waits no more
 	Since               time.Time
 }
 
@@ -149,6 +150,17 @@ type BlockRule struct {
 	Severity      string // "" when there is none
 	Media, Report bool   // are rejected
 	Comment       string
+}
+
+func (r BlockRule) words(l *Localizer) string {
+	text := l.Code("blocks_rule", r.Severity)
+	if r.Media {
+		text += ", " + l.Text("blocks.no_media")
+	}
+	if r.Report {
+		text += ", " + l.Text("blocks.no_reports")
+	}
+	return text
 }
 
 // BlockWrong is a row that cannot be used.

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	serversPage  = 50 // of the list of servers
+	serversPage  = 25 // of the list of servers
 	firstWaiting = 50 // followers who wait that the page shows
 	firstFailing = 20
 )
@@ -152,7 +152,7 @@ func (s *Service) row(one *federation.Server) frontend.ServerRow {
 func (s *Service) people(ctx context.Context, l *frontend.Localizer, followers []federation.Follower) ([]frontend.WaitingFollower, error) {
 	var list []frontend.WaitingFollower
 	for _, f := range followers {
-		w := frontend.WaitingFollower{Actor: f.Actor, Since: s.in(f.Since)}
+		w := frontend.WaitingFollower{Actor: f.Actor, Since: s.in(f.Since), Follows: !f.Waiting}
 		if d := federation.HostOf(f.Actor); d != "" {
 			w.Host, w.HostURL = d, frontend.ServerURL(d)
 		}
