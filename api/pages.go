@@ -431,7 +431,11 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/", Kept: s.Accounts != nil && s.Waiting != nil, ReviewFirst: site.Review == ReviewBefore,
 	}
 	for _, credit := range s.Sources.List() {
-		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: licenceURL(credit.Licence), Count: credit.Count,
+		address := licenceURL(credit.Licence)
+		if credit.Licence == directory.LicenceNotStated {
+			credit.Licence = frontend.T(s.lang(c)).Text("entry.licence_not_stated")
+		}
+		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: address, Count: credit.Count,
 			Note: s.termsOf(c.UserContext(), credit.Name).Attribution})
 	}
 	for _, credit := range s.Basemap.Info().Attribution {
