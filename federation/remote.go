@@ -23,6 +23,7 @@ const (
 	actorKept   = 30 * 24 * time.Hour // then it is forgotten
 	actorRetry  = 5 * time.Minute     // an actor whose signature does not fit is asked again, but no oftener
 	keyRetry    = 5 * time.Second     // so is one that names a key which it did not list: it may have a new one
+	awayFor     = 10 * time.Second    // so is one whose server did not answer: many things may wait for it
 	maxInMemory = 5000
 )
 
@@ -83,9 +84,39 @@ type actorCache struct {
 	s  *Service
 	mu sync.Mutex
 	m  map[string]*remoteActor
+
+	away map[string]absence // by id
 }
 
-func newActorCache(s *Service) *actorCache { return &actorCache{s: s, m: map[string]*remoteActor{}} }
+// absence is why an actor could not be fetched, and when.
+type absence struct {
+	at  time.Time
+	err error
+}
+
+// absent is the error of an actor whose server did not answer a moment ago, or nil.
+func (c *actorCache) absent(id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.away[id]
+	if ahead := c.s.Now().Sub(a.at); !ok || ahead < 0 || ahead > awayFor {
+		return nil
+	}
+	return a.err
+}
+
+func (c *actorCache) noteAbsence(id string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.away) >= maxInMemory {
+		clear(c.away)
+	}
+	c.away[id] = absence{c.s.Now(), err}
+}
+
+func newActorCache(s *Service) *actorCache {
+	return &actorCache{s: s, m: map[string]*remoteActor{}, away: map[string]absence{}}
+}
 
 // known returns an actor that was fetched before, or nil.
 func (c *actorCache) known(ctx context.Context, id string) (*remoteActor, error) {
@@ -142,11 +173,17 @@ func (c *actorCache) get(ctx context.Context, id string) (*remoteActor, error) {
 
 // fetch asks an actor's server for it. New ones count against their domain.
 func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteActor, error) {
+	if err := c.absent(id); err != nil {
+		return nil, err
+	}
 	if isNew && !c.s.limits.newActor(id, c.s.Now()) {
 		return nil, fmt.Errorf("%s: %w", vocab.Host(id), errCrowd)
 	}
 	doc, err := c.s.fetchDocument(ctx, id)
 	if err != nil {
+		if temporary(err) && ctx.Err() == nil {
+			c.noteAbsence(id, err)
+		}
 		return nil, err
 	}
 	if vocab.Text(doc, "id") != id {

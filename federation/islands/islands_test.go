@@ -215,7 +215,7 @@ func (in *isle) follow(other *isle, scope islands.Scope, policy islands.Policy) 
 	if _, err := islands.Ask(ctx, in.store, other.base, scope, policy); err != nil {
 		in.t.Fatal(err)
 	}
-	eventually(in.t, "the wish arrives", func() bool { return other.with(in).Out.State == islands.Asked })
+	eventually(in.t, "the wish arrives", func() bool { out := other.with(in).Out; return out.State == islands.Asked || out.Active() })
 	if _, err := islands.Accept(ctx, other.store, in.host, nil, true); err != nil {
 		in.t.Fatal(err)
 	}
