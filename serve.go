@@ -185,6 +185,8 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	d.Follow(server.Reviews("http://" + reachable(ln.Addr())))
 	d.Follow(server.TeamMails())
 	d.Follow(directory.Merges{Directory: d})
+	twins := api.Twins{Directory: d}
+	d.Follow(twins)
 
 	running, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -196,6 +198,11 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	wg.Go(func() { edited.watch(running) })
 	wg.Go(func() { server.RunImports(running) })
 	wg.Go(func() { edited.index(running, finder) })
+	wg.Go(func() {
+		if err := twins.Settle(running); err != nil && running.Err() == nil {
+			log.Error("entries that are the same on several islands are not settled", "err", err)
+		}
+	})
 	wg.Go(func() { server.TendPictures(running) })
 	wg.Go(func() { fediverse.run(running) })
 	shared := func(name string, work func(context.Context)) {

@@ -110,7 +110,7 @@ func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.
 	if err != nil {
 		return nil, err
 	}
-	events = slices.DeleteFunc(events, func(e directory.Entry) bool { return !e.Public() || e.Event == nil })
+	events = slices.DeleteFunc(events, func(e directory.Entry) bool { return !e.Shown() || e.Event == nil })
 	slices.SortStableFunc(events, func(a, b directory.Entry) int { return a.Event.Start.Compare(b.Event.Start) })
 	return events, nil
 }

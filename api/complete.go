@@ -192,7 +192,7 @@ func (s *Server) suggestFound(ctx context.Context, r *request, typed, lang strin
 	}
 	for i := range list {
 		e := &list[i]
-		if !e.Public() {
+		if !e.Shown() {
 			continue
 		}
 		hint := e.Town()

@@ -111,7 +111,7 @@ func (s *Server) stream(w *bufio.Writer, f format, o transfer.ExportOptions, ind
 	out := f.make(w, o)
 	for {
 		for i := range entries {
-			if e := &entries[i]; !e.Public() || f.data && !e.MayBeCopied() {
+			if e := &entries[i]; !e.Shown() || f.data && !e.MayBeCopied() {
 				continue
 			}
 			if err := out.Write(&entries[i]); err != nil {

@@ -261,6 +261,6 @@ func (s *Server) find(c *fiber.Ctx, r *request) (found, error) {
 		return found{}, err
 	}
 	// Between the index and the store an entry may have been hidden.
-	f.entries = slices.DeleteFunc(entries, func(e directory.Entry) bool { return !e.Public() })
+	f.entries = slices.DeleteFunc(entries, func(e directory.Entry) bool { return !e.Shown() })
 	return f, nil
 }

@@ -324,6 +324,9 @@ func (s *Server) entryPage(c *fiber.Ctx) error {
 		v.Map.ImageURL = "/map.png" // it has no place of its own: the region
 	}
 	v.Back = back(c)
+	if led, err := s.leadTwin(c, &e, &v); led || err != nil {
+		return err
+	}
 	s.postingLinks(c, &e, &v)
 	if s.isle(c, &e, &v); v.Origin != nil {
 		p.Canonical = v.Origin.URL

@@ -199,6 +199,7 @@ func (s *Server) routes() {
 		s.freshnessRoutes()
 		s.linkRoutes()
 		s.pairRoutes()
+		s.twinRoutes()
 	}
 
 	if s.Accounts != nil && s.Waiting != nil {

@@ -225,6 +225,10 @@ type Private struct {
 	Note    string   `json:"note,omitempty"`
 
 	Mirror *Mirrored `json:"mirror,omitempty"` // of an entry that belongs to another instance
+
+	// Twin is the entry of another instance, or of ours, that is the same and stands for this one in the public view of this
+	// instance. Others see this one as before. Only [OpTwin] changes it.
+	Twin ID `json:"twin,omitempty"`
 }
 
 // The words that open fields of an entry accept.
@@ -237,6 +241,10 @@ var (
 
 // Public reports whether anybody may see e.
 func (e *Entry) Public() bool { return e.Status == Published }
+
+// Shown reports whether e is in the public view of this instance: lists, map, search and counts. A public entry that another
+// one stands for is not; it goes on to be at its address, and other instances go on to see it.
+func (e *Entry) Shown() bool { return e.Public() && (e.Private == nil || e.Private.Twin == "") }
 
 // MainCategory is the first of e's categories, or empty.
 func (e *Entry) MainCategory() string {

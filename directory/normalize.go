@@ -155,7 +155,7 @@ func Normalize(e *Entry) {
 		p.Email = normalizeEmail(p.Email)
 		line(&p.Phone)
 		text(&p.Note)
-		if len(p.Owners) == 0 && len(p.Editors) == 0 && p.Team == "" && p.Email == "" && p.Phone == "" && p.Note == "" && p.Mirror == nil {
+		if len(p.Owners) == 0 && len(p.Editors) == 0 && p.Team == "" && p.Email == "" && p.Phone == "" && p.Note == "" && p.Mirror == nil && p.Twin == "" {
 			e.Private = nil
 		}
 	}

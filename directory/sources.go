@@ -41,7 +41,7 @@ func (s *Sources) Apply(entries []Entry) {
 			s.sources[n].Count--
 			delete(s.of, id)
 		}
-		if !e.Public() || e.Source == nil || e.Source.Name == "" {
+		if !e.Shown() || e.Source == nil || e.Source.Name == "" {
 			continue
 		}
 		key := sourceKey{e.Source.Name, e.Licence}

@@ -16,6 +16,7 @@ const (
 	OpRevert Op = "revert"
 	OpMerge  Op = "merge"
 	OpRedact Op = "redact"
+	OpTwin   Op = "twin" // [Private.Twin] changed, and nothing else
 	OpTeam   Op = "team" // who keeps the entry changed; of our own entries, nothing else changes Claimed but a merge that brings a team
 )
 

@@ -207,7 +207,7 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 		}
 		seq++
 		e.Version = seq
-		if e.Origin == "" || e.Updated.IsZero() || e.Updated.After(now) { // the origin says when it changed what it owns
+		if e.Origin == "" && op != OpTwin || e.Updated.IsZero() || e.Updated.After(now) { // the origin says when it changed what it owns
 			e.Updated = now
 		}
 		slugs[e.Slug], sources[e.Source.Key()] = e.ID, e.ID
@@ -273,6 +273,9 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 		return "", Invalid{{Field: "origin", Code: CodeImmutable}}
 	}
 	e.Created = was.Created
+	if w.Op != OpTwin && w.Op != OpRedact {
+		e.keepTwin(was)
+	}
 	if e.Origin == "" && w.Op != OpTeam && w.Op != OpRedact {
 		if !isMerge(w.Batch) { // who comes with a merge has proved it of the other
 			e.Claimed = was.Claimed
@@ -288,6 +291,23 @@ func (d *Directory) settle(e, was *Entry, exists bool, w *Write, now time.Time) 
 		op = OpUpdate
 	}
 	return op, nil
+}
+
+// keepTwin lets e have the twin that it had, whatever its writer knows of that.
+func (e *Entry) keepTwin(was *Entry) {
+	var twin ID
+	if was.Private != nil {
+		twin = was.Private.Twin
+	}
+	if e.Private == nil && twin == "" || e.Private != nil && e.Private.Twin == twin {
+		return
+	}
+	p := Private{}
+	if e.Private != nil {
+		p = *e.Private
+	}
+	p.Twin = twin
+	e.Private = &p
 }
 
 // nameAddress gives e the slug it asks for, keeps the one it has, or makes one from its name; a former slug stays an

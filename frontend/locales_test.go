@@ -26,7 +26,7 @@ var families = map[string][]string{
 	"embed_theme":         EmbedThemes,
 	"embed_title":         EmbedViews,
 	"relation":            {"organises", "organisedBy", "hosts", "hostedBy", "memberOf", "members", "partOf", "parts", "sameAs"},
-	"operation":           {"create", "update", "remove", "revert", "merge", "redact", "team"},
+	"operation":           {"create", "update", "remove", "revert", "merge", "redact", "team", "twin"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
 	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password",
@@ -52,7 +52,7 @@ var families = map[string][]string{
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
 	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter", "checkLinks"}, "check_links": {"true", "false"},
-	"pairs": nil, "broken": nil, "broken_why": {"gone", "host", "network", "timeout", "tls", "server", "moved"},
+	"twins": nil, "pairs": nil, "broken": nil, "broken_why": {"gone", "host", "network", "timeout", "tls", "server", "moved"},
 	"review": nil, "review_way": {"after", "before"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},

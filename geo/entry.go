@@ -26,7 +26,7 @@ func (x *Index) Apply(entries []directory.Entry) {
 			continue
 		}
 		it := itemOf(e, x.Zone)
-		if e.Public() && it.check() == nil {
+		if e.Shown() && it.check() == nil {
 			items = append(items, it)
 		} else if packed, err := packID(e.ID); err == nil {
 			gone = append(gone, packed)

@@ -272,7 +272,7 @@ func Latest(changes []directory.Change, b *Builder) (docs []Document, gone []dir
 		if last[c.Entry.ID] != i {
 			continue
 		}
-		if c.Entry.Public() && !c.Redacted {
+		if c.Entry.Shown() && !c.Redacted {
 			docs = append(docs, b.Document(&c.Entry))
 		} else {
 			gone = append(gone, c.Entry.ID)

@@ -90,7 +90,7 @@ func (e *edition) lines(ctx context.Context, l *frontend.Localizer, ids []direct
 		switch {
 		case len(out) == listed:
 			more++
-		case one == nil || !one.Public() || over(one, e.now, e.Site().Zone):
+		case one == nil || !one.Shown() || over(one, e.now, e.Site().Zone):
 		default:
 			out = append(out, e.line(l, one))
 		}

@@ -60,7 +60,8 @@ const side = 0.01
 
 type known struct {
 	id     directory.ID
-	ours   bool // not of another instance
+	ours   bool   // not of another instance
+	origin string // the other instance
 	event  bool
 	start  time.Time // of an event
 	words  []*word
@@ -98,7 +99,7 @@ func (x *Index) Apply(entries []directory.Entry) {
 
 // learn keeps what an entry is recognised by.
 func (x *Index) learn(e *directory.Entry) *known {
-	k := &known{id: e.ID, ours: e.Origin == "", event: e.Kind == directory.Event, town: directory.Fold(e.Town()), rough: e.Approximate}
+	k := &known{id: e.ID, ours: e.Origin == "", origin: e.Origin, event: e.Kind == directory.Event, town: directory.Fold(e.Town()), rough: e.Approximate}
 	for _, t := range tokens(e.Name) {
 		w := x.words[t]
 		if w == nil {

@@ -9,12 +9,13 @@ import (
 	"archipel/directory"
 )
 
-// Pair is two entries of this instance that are likely the same; A is the smaller id.
+// Pair is two entries that are likely the same, both of this instance or of different ones; A is the smaller id.
 type Pair struct {
 	A, B     directory.ID
 	Score    float64 // from [LikelyFrom] to 1
 	Reasons  []Reason
 	Distance float64 // metres, negative when one of the two has no position
+	Twins    bool    // they are of different instances
 }
 
 // LikelyFrom is the score from which two entries are likely the same.
@@ -43,9 +44,7 @@ func (x *Index) Run(ctx context.Context, apart func(ctx context.Context, a, b di
 	p := &pairs{found: map[[2]directory.ID]Pair{}, of: map[directory.ID][]directory.ID{}, wake: make(chan struct{}, 1)}
 	x.mu.Lock()
 	for _, k := range x.entries {
-		if k.ours {
-			p.queue = append(p.queue, k)
-		}
+		p.queue = append(p.queue, k)
 	}
 	x.pairs = p
 	x.mu.Unlock()
@@ -129,7 +128,7 @@ func (p *pairs) changed(id directory.ID, k *known) {
 	for _, other := range slices.Clone(p.of[id]) {
 		p.drop(id, other)
 	}
-	if k == nil || !k.ours {
+	if k == nil {
 		return
 	}
 	p.queue = append(p.queue, k)
@@ -147,12 +146,12 @@ func (x *Index) partners(k *known) (out []meeting) {
 			return
 		}
 		for _, o := range list {
-			if seen[o] || !o.ours {
+			if seen[o] || k.origin == o.origin && !k.ours { // what another instance has twice is its own business
 				continue
 			}
 			seen[o] = true
 			if c, ok := x.compare(k, o); ok && c.Score >= LikelyFrom {
-				out = append(out, meeting{Pair{A: min(k.id, o.id), B: max(k.id, o.id), Score: c.Score, Reasons: c.Reasons, Distance: c.Distance}, k, o})
+				out = append(out, meeting{Pair{A: min(k.id, o.id), B: max(k.id, o.id), Score: c.Score, Reasons: c.Reasons, Distance: c.Distance, Twins: k.origin != o.origin}, k, o})
 			}
 		}
 	}
@@ -172,15 +171,22 @@ func (x *Index) partners(k *known) (out []meeting) {
 	return out
 }
 
-// Pairs gives the pairs found so far, the likeliest first, and how many entries are yet to be looked at.
-func (x *Index) Pairs() (list []Pair, left int) {
+// Pairs gives the pairs of this instance found so far, the likeliest first, and how many entries are yet to be looked at.
+func (x *Index) Pairs() (list []Pair, left int) { return x.list(false) }
+
+// Twins gives the pairs of different instances found so far, like [Index.Pairs].
+func (x *Index) Twins() (list []Pair, left int) { return x.list(true) }
+
+func (x *Index) list(twins bool) (list []Pair, left int) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if x.pairs == nil {
 		return nil, 0
 	}
 	for _, f := range x.pairs.found {
-		list = append(list, f)
+		if f.Twins == twins {
+			list = append(list, f)
+		}
 	}
 	slices.SortFunc(list, func(a, b Pair) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B))

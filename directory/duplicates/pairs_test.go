@@ -78,8 +78,8 @@ func TestPairsOfAll(t *testing.T) {
 	if got := settled(); len(got) != 0 {
 		t.Errorf("it was said that they are not the same: %+v", got)
 	}
-	c.Status = directory.Removed
-	x.Apply([]directory.Entry{c})
+	c.Status, mirrored.Status = directory.Removed, directory.Removed
+	x.Apply([]directory.Entry{c, mirrored})
 	settled()
 	if len(x.pairs.found)+len(x.pairs.of) != 0 {
 		t.Errorf("something is left: %v %v", x.pairs.found, x.pairs.of)
@@ -105,4 +105,26 @@ func TestPairsAmongMany(t *testing.T) {
 		}
 	}
 	t.Errorf("the pair is not among %d", len(list))
+}
+
+// TestTwins: those of different instances are told from those of this one, and what another one has twice is left to it.
+func TestTwins(t *testing.T) {
+	var x Index
+	ours, first, second, third := entry("La Fourmilière", "Saint-Étienne", 4.39, 45.44), entry("La Fourmilière", "Saint-Étienne", 4.39, 45.44), entry("La Fourmilière", "Saint-Étienne", 4.39, 45.44), entry("La Fourmilière", "Saint-Étienne", 4.39, 45.44)
+	first.Origin, second.Origin, third.Origin = "une.example", "une.example", "autre.example"
+	x.Apply([]directory.Entry{ours, first, second, third})
+	settled := running(t, &x, nil)
+	if got := settled(); len(got) != 0 {
+		t.Errorf("pairs of ours: %+v", got)
+	}
+	if twins, left := x.Twins(); len(twins) != 5 || left != 0 {
+		t.Errorf("%d twins, %d left: %+v", len(twins), left, twins)
+	}
+	x.Apart(third.ID, ours.ID)
+	second.Status = directory.Hidden
+	x.Apply([]directory.Entry{second})
+	settled()
+	if twins, _ := x.Twins(); len(twins) != 2 || twins[0].Score < LikelyFrom || len(twins[0].Reasons) == 0 {
+		t.Errorf("%+v", twins)
+	}
 }

@@ -278,7 +278,7 @@ func (x *Index) fill(ctx context.Context, g *generation) error {
 	var docs []search.Document
 	err = src.Scan(building, "", func(entries []directory.Entry) error {
 		for i := range entries {
-			if !entries[i].Public() {
+			if !entries[i].Shown() {
 				continue
 			}
 			docs = append(docs, g.builder.Document(&entries[i]))

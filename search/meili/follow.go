@@ -191,7 +191,7 @@ func (x *Index) build(ctx context.Context, uid string) error {
 	n := 0
 	err = x.opt.Source.Scan(ctx, "", func(entries []directory.Entry) error {
 		for i := range entries {
-			if !entries[i].Public() {
+			if !entries[i].Shown() {
 				continue
 			}
 			n++
