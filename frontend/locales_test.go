@@ -52,7 +52,7 @@ var families = map[string][]string{
 	"posting": nil, "own": nil, // some are said by the server
 	"complete": {"place", "category", "entry"},
 	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter", "checkLinks"}, "check_links": {"true", "false"},
-	"twins": nil, "pairs": nil, "broken": nil, "broken_why": {"gone", "host", "network", "timeout", "tls", "server", "moved"},
+	"corrections": nil, "twins": nil, "pairs": nil, "broken": nil, "broken_why": {"gone", "host", "network", "timeout", "tls", "server", "moved"},
 	"review": nil, "review_way": {"after", "before"},
 	"signup_way": {"open", "invitation", "closed"},
 	"versions":   nil, "entry_status": {"draft", "pending", "published", "hidden", "removed"},
