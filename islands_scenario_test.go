@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/directory/mongostore/mongotest"
 	"archipel/federation/islands"
 
 	"github.com/paulmach/orb"
@@ -38,7 +39,7 @@ func newTrio(t *testing.T) *trio {
 	}
 	mongo := ""
 	if os.Getenv("TEST_MONGODB_URI") != "" || os.Getenv("CI") == "true" {
-		mongo = ownDatabase(t)
+		mongo = mongotest.Fresh(t)
 	} else {
 		t.Log("TEST_MONGODB_URI is not set: all three are on SQLite")
 	}
