@@ -14,6 +14,7 @@ type IslandsView struct {
 	Typed   string // the address that was looked for
 	Wrong   string // why it was not found
 	Anyway  string // where it can be asked all the same
+	Follow  bool   // it may be a server of another kind, whose events can be shown
 	Done    string
 	Held    int // entries that wait for a moderator
 	Asking  []IslandLine

@@ -112,6 +112,7 @@ func (s *Service) Routes(app fiber.Router, server Server) {
 	}
 	admin, moderate := account.Require(account.PeersManage), account.Require(account.ModerateQueue)
 	app.Get("/admin/islands", admin, h.list)
+	app.Post("/admin/islands", admin, h.follow)
 	app.Get("/admin/archipelago", admin, h.settings)
 	app.Post("/admin/archipelago", admin, h.changeSettings)
 	app.Get("/admin/islands/:host", admin, h.island)
@@ -219,8 +220,11 @@ func (h *handlers) list(c *fiber.Ctx) error {
 		}
 		why := h.why(host, err)
 		v.Typed, v.Wrong = typed, l.Text("archipelago.why_"+why)
-		if why == "away" {
+		switch {
+		case why == "away":
 			v.Anyway = frontend.IslandURL(host)
+		case why == "other", why == "invalid" && strings.Contains(typed, "@"):
+			v.Follow = true
 		}
 		c.Status(http.StatusUnprocessableEntity)
 	}
@@ -246,6 +250,22 @@ func (h *handlers) list(c *fiber.Ctx) error {
 	}
 	v.Held = len(h.Mirrors.Listed("", waiting...))
 	return h.Render(c, frontend.Islands(p, v))
+}
+
+// follow follows a server that is no directory of the archipelago, for its events in our territory.
+func (h *handlers) follow(c *fiber.Ctx) error {
+	if err := h.off(c); err != nil {
+		return err
+	}
+	a, err := islands.Follow(c.UserContext(), h.Directory.Store(), c.FormValue("island"), islands.Scope{}, islands.Policy(c.FormValue("policy")), c.FormValue("online") != "")
+	var invalid directory.Invalid
+	if errors.As(err, &invalid) {
+		p, l := h.page(c, "archipelago.title")
+		v := frontend.IslandsView{Typed: c.FormValue("island"), Wrong: problemText(l, invalid[0]), Follow: true}
+		c.Status(http.StatusBadRequest)
+		return h.Render(c, frontend.Islands(p, v))
+	}
+	return h.changed(c, a.Host, "ask", err)
 }
 
 // over reports whether nothing goes on in a direction.

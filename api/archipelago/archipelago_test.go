@@ -20,7 +20,7 @@ var routes = []struct {
 	method, path string
 	from         account.Role
 }{
-	{"GET", "/admin/islands", account.Admin}, {"GET", "/admin/archipelago", account.Admin}, {"POST", "/admin/archipelago", account.Admin},
+	{"GET", "/admin/islands", account.Admin}, {"POST", "/admin/islands", account.Admin}, {"GET", "/admin/archipelago", account.Admin}, {"POST", "/admin/archipelago", account.Admin},
 	{"GET", "/admin/islands/other.example", account.Admin}, {"POST", "/admin/islands/other.example", account.Admin},
 	{"GET", "/admin/islands/other.example/words", account.Admin}, {"POST", "/admin/islands/other.example/words", account.Admin},
 	{"GET", "/moderate/islands", account.Moderator}, {"POST", "/moderate/islands", account.Moderator},
@@ -94,6 +94,9 @@ func TestWay(t *testing.T) {
 	}
 	if page := bob.get("/admin").body; !strings.Contains(page, "Île A demande") {
 		t.Error("the health of the directory does not say who asks")
+	}
+	if page := alice.get(at).body; !strings.Contains(page, "Nous avons dit") || strings.Contains(page, "Elle dit") {
+		t.Error("our message is said to be theirs")
 	}
 	// Two operators answer at once: the second is told.
 	if got := bob.form(back, back, "do", "accept"); got.status != http.StatusSeeOther {
@@ -340,6 +343,35 @@ func TestAway(t *testing.T) {
 	eventually(t, "it is told why it cannot be told", func() bool { return strings.Contains(admin.get("/admin/islands").body, "Un problème") })
 	if page := admin.get("/admin").body; !strings.Contains(page, "ne peut pas être prévenue") {
 		t.Error("the health of the directory does not say so")
+	}
+	if got := admin.form(at, at, "do", "withdraw", "direction", "in"); got.status != http.StatusSeeOther {
+		t.Errorf("taking it back: %d", got.status)
+	}
+}
+
+// TestFollow: what is no directory can be followed for its events.
+func TestFollow(t *testing.T) {
+	w := newWorld(t, "Ici")
+	admin := w.member(account.Admin)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handle := "relay@" + ln.Addr().String()
+	ln.Close()
+	if got := admin.get("/admin/islands?island=@" + handle); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, `value="follow"`) {
+		t.Errorf("looking for a handle: %d", got.status)
+	}
+	if got := admin.send("/admin/islands", "do", "follow", "island", "nobody at all", "policy", "show"); got.status != http.StatusBadRequest || !strings.Contains(got.body, "nobody at all") {
+		t.Errorf("following nobody: %d", got.status)
+	}
+	got := admin.send("/admin/islands", "do", "follow", "island", "@"+handle, "policy", "review")
+	if got.status != http.StatusSeeOther {
+		t.Fatalf("following: %d", got.status)
+	}
+	at := frontend.IslandURL(handle)
+	if page := admin.get(at); page.status != http.StatusOK || !strings.Contains(page.body, "fédivers") || strings.Contains(page.body, `id="ask"`) {
+		t.Errorf("its page: %d", page.status)
 	}
 	if got := admin.form(at, at, "do", "withdraw", "direction", "in"); got.status != http.StatusSeeOther {
 		t.Errorf("taking it back: %d", got.status)

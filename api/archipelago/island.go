@@ -108,6 +108,10 @@ func (h *handlers) showIsland(c *fiber.Ctx, host string, tried attempt) error {
 // describe says what an island says of itself: as it is known, or else as it answers now.
 func (h *handlers) describe(ctx context.Context, l *frontend.Localizer, st *islands.Status, v *frontend.IslandView) {
 	at := st.Seen
+	if st.Plain != nil {
+		v.Unheard = l.Text("archipelago.plain")
+		return
+	}
 	if at.IsZero() {
 		about, err := h.find(ctx, st.Host)
 		if err != nil {
@@ -147,8 +151,9 @@ func (h *handlers) side(l *frontend.Localizer, a *islands.Agreement, d islands.D
 	if side.State == islands.Narrowed || side.State == islands.Offered {
 		s.Agreed = h.inWords(l, &side.Agreed, names)
 	}
-	// Who asks says something with it, and so does who refuses.
-	s.NoteOurs = d == islands.In && side.State == islands.Asked || side.ByUs && side.State != islands.Asked
+	// Who asks says something with it, and so does who refuses or leaves.
+	said := side.State == islands.Refused || side.State == islands.Paused || side.State == islands.Ended
+	s.NoteOurs = said && side.ByUs || !said && d == islands.In
 	switch {
 	case side.Active():
 		s.Do = []string{"pause", "end"}
