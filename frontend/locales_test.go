@@ -35,7 +35,7 @@ var families = map[string][]string{
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
 	"map":               {"zoom_in", "zoom_out", "north", "south", "west", "east"},
 	"fediverse":         nil,
-	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen"},
+	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen", "no_directory"},
 	"fediverse_network": networks, "fediverse_shows": networks, "fediverse_type": {"Group", "Organization"},
 	"fediverse_move": {"movein", "moveout"}, "fediverse_move_hint": {"movein", "moveout"}, "fediverse_move_button": {"movein", "moveout"},
 	"link": nil, "field": nil, // open lists: whatever stands there is a name for something
