@@ -12,6 +12,9 @@ import (
 	"archipel/api"
 	"archipel/api/account"
 	"archipel/directory"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/mvt"
 )
 
 // TestStaleList: moderators see what nobody confirmed for long and what is hidden, and settle it; others do not.
@@ -53,6 +56,45 @@ func TestStaleList(t *testing.T) {
 	}
 	if ids := tn.waiting.Unseen(tn.clock().AddDate(0, -24, 0)); slices.Contains(ids, list[0].ID) || len(tn.waiting.Hidden()) != 0 {
 		t.Errorf("the lists still have %v, %v", ids, tn.waiting.Hidden())
+	}
+}
+
+// TestFadedOnTheMap: tiles mark what nobody confirmed for long, until somebody does.
+func TestFadedOnTheMap(t *testing.T) {
+	tn := openTown(t)
+	began := tn.clock()
+	old := tn.put(place("Le Vieux", "Feurs", 4.22, 45.74, "amap"))[0]
+	tn.clock = func() time.Time { return began.AddDate(0, 25, 0) }
+	tn.put(place("Le Neuf", "Feurs", 4.2221, 45.74, "amap"))
+	path := "/tiles/entries/" + tileAt(orb.Point{4.22, 45.74}, 16) + ".mvt"
+	faded := func() (out []string) {
+		t.Helper()
+		a := tn.get(path)
+		layers, err := mvt.Unmarshal([]byte(a.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, l := range layers {
+			for _, f := range l.Features {
+				if n++; f.Properties.MustBool("faded", false) {
+					out = append(out, f.Properties.MustString("name", ""))
+				}
+			}
+		}
+		if n == 0 {
+			t.Fatal("the tile is empty")
+		}
+		return out
+	}
+	if got := faded(); len(got) != 1 || got[0] != "Le Vieux" {
+		t.Errorf("faded are %q", got)
+	}
+	tag := tn.get(path).Header.Get("ETag")
+	old.Checked = tn.clock()
+	tn.put(old)
+	if got := faded(); len(got) != 0 || tn.get(path).Header.Get("ETag") == tag {
+		t.Errorf("confirmed, and faded are %q", got)
 	}
 }
 

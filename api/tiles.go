@@ -45,6 +45,7 @@ func (s *Server) entriesTile(c *fiber.Ctx) error {
 	r.filter.BBox = nil // a tile is its own box
 	c.Set(fiber.HeaderContentType, basemap.TypeMVT)
 	c.Set(fiber.HeaderCacheControl, "no-cache") // checked by its tag: a new entry shows at once
+	r.filter.Faded = s.presenter("").fades
 	now := s.Index.Snapshot()
 	tag := now.ETag(z, x, y, r.filter)
 	if notModified(c, tag) {
@@ -86,7 +87,7 @@ func (s *Server) entriesTileJSON(c *fiber.Ctx) error {
 		TileJSON: "3.0.0", Name: s.Site().Name, MaxZoom: geo.MaxZoom,
 		Tiles: []string{r.query.Filters().URL(s.base(c) + "/tiles/entries/{z}/{x}/{y}.mvt")},
 		Layers: []vectorLayer{
-			{"entries", map[string]string{"id": "UUID", "slug": "String", "name": "String", "kind": "String", "category": "String", "approximate": "Boolean", "mirrored": "Boolean", "origin": "String, the host of the directory that a mirrored entry belongs to"}},
+			{"entries", map[string]string{"id": "UUID", "slug": "String", "name": "String", "kind": "String", "category": "String", "approximate": "Boolean", "faded": "Boolean, nobody confirmed it for long", "mirrored": "Boolean", "origin": "String, the host of the directory that a mirrored entry belongs to"}},
 			{"clusters", map[string]string{"id": "Number", "count": "Number", "categories": "String, category:count separated by commas", "zoom": "Number"}},
 		},
 	}

@@ -67,7 +67,7 @@ func randomItem(r *rand.Rand, n int) Item {
 		ID: testID(n), Kind: pick(r, directory.Kinds), Slug: fmt.Sprintf("entry-%d", n), Town: pick(r, testTowns),
 		Name:       pick(r, testWords) + " " + pick(r, testWords) + " " + pick(r, testWords),
 		Categories: subset(r, testCategories, 3), Tags: subset(r, testTags, 2), Approximate: r.IntN(5) == 0,
-		Updated: epoch.Add(time.Duration(r.IntN(1000)) * time.Hour),
+		Updated: epoch.Add(time.Duration(r.IntN(1000)) * time.Hour), Seen: pick(r, []time.Time{{}, epoch, epoch.AddDate(0, 0, 3), epoch.AddDate(0, 0, 40)}),
 	}
 	for range pick(r, []int{0, 1, 1, 1, 1, 1, 2, 3}) {
 		it.Points = append(it.Points, fix(randomPoint(r)).point())

@@ -42,6 +42,7 @@ func checkZoom(t *testing.T, x *Index, m model, f Filter, z int) {
 	got := 0
 	var all []Marker
 	s := x.Snapshot()
+	f.Faded = epoch.AddDate(0, 0, z%5) // marks some, leaves out none
 	for n := range tiles {
 		markers, err := s.Markers(z, n.x, n.y, f)
 		if err != nil {
@@ -161,7 +162,7 @@ func checkTileBytes(t *testing.T, s *Snapshot, z int, n tileNumber, f Filter, ma
 			case "entries":
 				k, ok := entries[directory.ID(v.MustString("id", ""))]
 				if !ok || v.MustString("name", "") != k.Name || v.MustString("slug", "") != k.Slug || v.MustString("kind", "") != string(k.Kind) ||
-					v.MustString("category", "") != k.Category || v.MustBool("approximate", false) != k.Approximate || v.MustBool("mirrored", false) != (k.Origin != "") {
+					v.MustString("category", "") != k.Category || v.MustBool("approximate", false) != k.Approximate || v.MustBool("mirrored", false) != (k.Origin != "") || v.MustBool("faded", false) != k.Faded {
 					t.Errorf("entry %v, want %+v", v, k)
 				}
 			case "clusters":

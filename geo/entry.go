@@ -44,6 +44,11 @@ func itemOf(e *directory.Entry, zone *time.Location) Item {
 		ID: e.ID, Kind: e.Kind, Slug: e.Slug, Name: e.Name, Town: e.Town(), Categories: e.Categories, Tags: e.Tags,
 		Points: e.Sites, Approximate: e.Approximate, Updated: e.Updated, Origin: e.Origin,
 	}
+	if e.Event == nil {
+		if it.Seen = e.Checked; it.Seen.IsZero() {
+			it.Seen = e.Updated
+		}
+	}
 	if e.OpeningHours != "" {
 		it.Hours, it.Holidays = e.OpeningHours, e.Holidays()
 	}

@@ -42,6 +42,8 @@ type Filter struct {
 	// OpenAt, unless zero, keeps what is open then for certain, on the clocks of its location, to the minute. What has no
 	// opening hours does not match.
 	OpenAt time.Time
+	// Faded, unless zero, leaves nothing out: what nobody has confirmed or changed since its day (UTC) is marked in tiles.
+	Faded time.Time
 	// Only, when not nil, keeps the entries that it holds, such as the results of a search.
 	Only []directory.ID
 }

@@ -29,7 +29,8 @@ type Item struct {
 	Hours       string           // opening hours as OpenStreetMap writes them; what package hours does not understand is never open
 	Holidays    hours.Holidays   // where it is; nil when they are not known
 	Updated     time.Time
-	Origin      string // host of the instance it belongs to; empty when ours
+	Seen        time.Time // when a person last confirmed or changed it, kept to the day; zero: it never fades
+	Origin      string    // host of the instance it belongs to; empty when ours
 }
 
 // ErrInvalid is wrapped by the errors about items, filters, pages and tile numbers that cannot be: the caller's fault.

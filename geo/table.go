@@ -53,6 +53,7 @@ type info struct {
 	origin                     uint32
 	slugLen, nameLen, wordsLen uint16
 	foldLen                    uint16 // how much of the words is the name
+	seen                       uint16 // days since 1970, until 2149; 0: it never fades
 	approximate                bool
 }
 
@@ -169,7 +170,7 @@ func prepare(it *Item, buf []byte) (p prepared, after []byte) {
 	if it.Hours != "" {
 		h = sumInt(sumString(h, it.Hours), sumHolidays(it.Holidays))
 	}
-	h = sumInt(h, uint64(it.Updated.Unix()))
+	h = sumInt(sumInt(h, uint64(it.Updated.Unix())), uint64(dayStamp(it.Seen)))
 	if it.Approximate {
 		h = sumInt(h, 1)
 	}
@@ -201,7 +202,7 @@ func (t *table) add(it *Item, p *prepared) (older uint32, found bool) {
 	}
 	slug, name := clip(it.Slug), clip(it.Name)
 	in := info{
-		text: t.addText([]byte(slug), []byte(name), p.words), updated: stamp(it.Updated), sum: p.sum, approximate: it.Approximate,
+		text: t.addText([]byte(slug), []byte(name), p.words), updated: stamp(it.Updated), sum: p.sum, seen: dayStamp(it.Seen), approximate: it.Approximate,
 		origin: t.origins.id(it.Origin), slugLen: uint16(len(slug)), nameLen: uint16(len(name)),
 		foldLen: uint16(p.fold), wordsLen: uint16(len(p.words)),
 	}
@@ -305,6 +306,9 @@ func (t *table) addText(slug, name, words []byte) uint32 {
 
 // stamp returns Unix seconds from 1970 to 2106, and the nearest of these for any other time.
 func stamp(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
+
+// dayStamp is the day of t in UTC, 0 for the zero time.
+func dayStamp(t time.Time) uint16 { return uint16(min(max(t.Unix()/86400, 0), math.MaxUint16)) }
 
 func (t *table) kill(row, at uint32) { atomic.StoreUint32(&t.dead[row], at) }
 

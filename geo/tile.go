@@ -20,6 +20,7 @@ type Marker struct {
 	Kind        directory.Kind
 	Category    string // the main one
 	Approximate bool
+	Faded       bool // by [Filter.Faded]
 	Origin      string
 
 	// When Count is more:
@@ -74,6 +75,7 @@ type scratch struct {
 	entries  layer
 	clusters layer
 	buf      []byte
+	faded    uint16 // what was seen before that day has faded
 }
 
 func (s *Snapshot) scratch(q *query, seg *segment, z, x, y int) *scratch {
@@ -162,7 +164,7 @@ func (s *Snapshot) Markers(z, x, y int, f Filter) ([]Marker, error) {
 		out = append(out, Marker{
 			Point: s.pts[pt].point(), Count: 1, ID: s.ids[r].unpack(), Slug: string(s.slug(in)), Name: string(s.name(in)),
 			Kind: directory.Kind(s.kinds.list[s.kind[r]]), Category: s.categoryName(r), Approximate: in.approximate,
-			Origin: s.origins.list[in.origin],
+			Origin: s.origins.list[in.origin], Faded: in.fadedBefore(dayStamp(f.Faded)),
 		})
 	})
 	return out, nil
@@ -179,7 +181,7 @@ func (s *Snapshot) categoryName(r uint32) string {
 // [ErrInvalid]. Its layers have points only, in an extent of 4096:
 //
 //   - "entries": id, slug, name, kind, category (the main one, if any), approximate and mirrored (present when true),
-//     and with the latter origin (a host);
+//     and with the latter origin (a host), faded (when [Filter.Faded] says so);
 //   - "clusters": count, categories (the three leading main ones, as "amap:12,fablab:3"), id (with the zoom, a
 //     [Cluster]; also the feature's id) and zoom (at which it comes apart; MaxZoom+1 when it never does).
 //
@@ -194,6 +196,7 @@ func (s *Snapshot) Tile(z, x, y int, f Filter) ([]byte, error) {
 	}
 	sc := s.scratch(q, seg, z, x, y)
 	defer sc.free()
+	sc.faded = dayStamp(f.Faded)
 	sc.entries.reset("entries", entryKeys)
 	sc.clusters.reset("clusters", clusterKeys)
 	sc.discs(func(d *disc) {
@@ -211,7 +214,7 @@ func (s *Snapshot) Tile(z, x, y int, f Filter) ([]byte, error) {
 }
 
 var (
-	entryKeys   = []string{"id", "slug", "name", "kind", "category", "approximate", "mirrored", "origin"}
+	entryKeys   = []string{"id", "slug", "name", "kind", "category", "approximate", "mirrored", "origin", "faded"}
 	clusterKeys = []string{"count", "categories", "id", "zoom"}
 )
 
@@ -235,8 +238,14 @@ func (sc *scratch) addEntry(d *disc) {
 		l.yes(6)
 		l.shared(7, 2<<32|uint64(in.origin), s.origins.list[in.origin])
 	}
+	if in.fadedBefore(sc.faded) {
+		l.yes(8)
+	}
 	l.end(sc.position(d))
 }
+
+// fadedBefore reports whether nobody has confirmed or changed an entry since a day; 0 is none.
+func (in *info) fadedBefore(day uint16) bool { return in.seen != 0 && in.seen < day }
 
 func (sc *scratch) addCluster(d *disc) {
 	l := &sc.clusters
@@ -285,5 +294,6 @@ func (s *Snapshot) ETag(z, x, y int, f Filter) string {
 	if !f.Current.IsZero() {
 		h = sumInt(h, uint64(s.ended(f.Current.Unix())))
 	}
+	h = sumInt(h, uint64(dayStamp(f.Faded)))
 	return fmt.Sprintf(`"%s-%016x"`, s.Version(), h)
 }

@@ -233,7 +233,7 @@ function spots(tile: VectorTile | null, z: number, x: number, y: number): Spot[]
         // an entry with several sites stands in several places
         key: count > 1 ? `${z}:${point.x}:${point.y}:${x}:${y}:${count}` : `${text("id")}:${lon.toFixed(4)}`,
         lon, lat, count, id: text("id"), slug: text("slug"), name: text("name"), kind: text("kind"), category: text("category"),
-        approximate: p.approximate === true, origin: text("origin"), top: text("categories") || text("top"), opens: Number(p.zoom ?? z + 2),
+        approximate: p.approximate === true, faded: p.faded === true, origin: text("origin"), top: text("categories") || text("top"), opens: Number(p.zoom ?? z + 2),
       });
     }
   }

@@ -13,6 +13,7 @@ export interface Spot {
   kind: string;
   category: string;
   approximate: boolean;
+  faded: boolean; // nobody confirmed it for long
   origin: string; // host of another island; empty when it is ours
   top: string; // "category:count,…" for a cluster
   opens: number; // zoom at which a cluster comes apart
@@ -54,7 +55,7 @@ export function drawShape(config: Config, kind: string, category: string): SVGEl
 export function entryPin(config: Config, s: Spot): HTMLAnchorElement {
   const a = document.createElement("a");
   a.href = "/e/" + encodeURIComponent(s.slug);
-  a.className = "pin" + (s.approximate ? " around" : "") + (s.origin ? " mirrored" : "");
+  a.className = "pin" + (s.approximate ? " around" : "") + (s.origin ? " mirrored" : "") + (s.faded ? " faded" : "");
   a.draggable = false;
   const isle = config.islands?.[s.origin] ?? s.origin;
   const what = [s.name, config.kinds[s.kind], config.categories[s.category]?.[0], s.approximate ? config.text.approximate : "", isle];
