@@ -242,6 +242,7 @@ func (s *Server) twins(c *fiber.Ctx) error {
 			one.Reasons = append(one.Reasons, string(r))
 		}
 		one.Distance = pair.Distance
+		one.One.Shown, one.Other.Shown = false, false // as long as they are not linked, that says nothing
 		v.Pairs = append(v.Pairs, one)
 	}
 	if from < len(list) {
