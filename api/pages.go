@@ -436,7 +436,7 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 	for _, credit := range s.Sources.List() {
 		address := licenceURL(credit.Licence)
 		if credit.Licence == directory.LicenceNotStated {
-			credit.Licence = frontend.T(s.lang(c)).Text("entry.licence_not_stated")
+			credit.Licence = frontend.T(s.lang(c)).Text("notice.licence_not_stated")
 		}
 		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: address, Count: credit.Count,
 			Note: s.termsOf(c.UserContext(), credit.Name).Attribution})

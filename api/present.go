@@ -242,7 +242,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	if e.Licence != "" {
 		v.Licence = frontend.Licence{ID: e.Licence, URL: licenceURL(e.Licence)}
 		if !e.MayBeCopied() {
-			v.Licence = frontend.Licence{Name: frontend.T(p.lang).Text("entry.licence_not_stated")}
+			v.Licence = frontend.Licence{Name: frontend.T(p.lang).Text("notice.licence_not_stated")}
 		}
 	}
 	if e.Source != nil {

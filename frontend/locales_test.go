@@ -38,7 +38,8 @@ var families = map[string][]string{
 	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen", "no_directory"},
 	"fediverse_network": networks, "fediverse_shows": networks, "fediverse_type": {"Group", "Organization"},
 	"fediverse_move": {"movein", "moveout"}, "fediverse_move_hint": {"movein", "moveout"}, "fediverse_move_button": {"movein", "moveout"},
-	"link": nil, "field": nil, // open lists: whatever stands there is a name for something
+	"curate": nil,               // some are said by the server
+	"link":   nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
 	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "digest": nil, "fresh": nil, "fresh_do": {"confirm", "change", "close"},
 	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
@@ -62,8 +63,8 @@ var families = map[string][]string{
 	"calendar_wrong":   {"required", "too_long", "invalid", "scheme", "not_here", "subscribed"},
 	"calendar_trouble": {"address", "host", "timeout", "network", "tls", "status", "sign_in", "gone", "type", "size", "redirects", "store", "organisation"},
 	"calendar_warning": {"line", "long_line", "zone", "zone_rules", "date", "title", "private", "too_many", "rule", "rule_extra", "end", "occurrence", "following", "duplicate", "too_long", "exceptions"},
-	"queue_same":       {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights", "elsewhere"},
-	"echoes": nil, "echo_part": {"waiting", "shown", "refused"}, "echo_guests": {"waiting", "coming", "refused"}, "echo_do": {"show", "refuse", "always", "block", "forget"}, "echo_voice": {"show", "hide"}, // some are said by the server
+	"echoes":           nil, "echo_part": {"waiting", "shown", "refused"}, "echo_guests": {"waiting", "coming", "refused"}, "echo_do": {"show", "refuse", "always", "block", "forget"}, "echo_voice": {"show", "hide"}, // some are said by the server
+	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights", "elsewhere"},
 	"posting_date": DateStates, "posting_dates": nil,
 	"archipelago":       nil, // some are said by package archipelago
 	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "offer", "give"},
