@@ -21,7 +21,9 @@ func TestMovesHome(t *testing.T) {
 	account, page := "https://autre.example/ap/actors/"+string(directory.NewID()), "https://autre.example/e/la-fourmiliere"
 	there.back[account], there.back["https://mastodon.example/@fourmi"] = true, true
 	there.home = map[string]string{account: page}
-	matched := func() bool { return strings.Contains(s.get("/api/collections/organisations/items").body, "la-fourmiliere") }
+	matched := func() bool {
+		return strings.Contains(s.get("/api/collections/organisations/items").body, "la-fourmiliere")
+	}
 	if !matched() {
 		t.Fatal("it is not in the list before")
 	}
