@@ -85,7 +85,7 @@ func startFedify(t *testing.T, firstKnock string) *fedify {
 // await waits for something that Fedify tells of.
 func (f *fedify) await(event, kind string) map[string]any {
 	f.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(60 * time.Second)
 	for {
 		select {
 		case m := <-f.told:
@@ -98,6 +98,18 @@ func (f *fedify) await(event, kind string) map[string]any {
 			}
 		case <-deadline:
 			f.t.Fatalf("Fedify told nothing of %s %s, but %v", event, kind, f.seen)
+		}
+	}
+}
+
+// heard is all that it told until now.
+func (f *fedify) heard() []map[string]any {
+	for {
+		select {
+		case m := <-f.told:
+			f.seen = append(f.seen, m)
+		default:
+			return f.seen
 		}
 	}
 }

@@ -33,7 +33,7 @@ const (
 type Passed struct {
 	ID      string    `json:"id"` // of the activity
 	Host    string    `json:"host"`
-	Actor   string    `json:"actor"` // who is responsible there
+	Actor   string    `json:"actor"` // who is responsible there; empty: whoever the first object belongs to
 	Objects []string  `json:"objects,omitempty"`
 	Text    string    `json:"text"`
 	By      string    `json:"by"` // who decided so here, as in the log; it stays here
@@ -62,7 +62,11 @@ func (p *Passed) key() string {
 // It is kept and sent until it arrives, for a week; the same report is kept once. What is wrong with it is a
 // [directory.Invalid].
 func (s *Service) Report(ctx context.Context, by, text, actor string, objects ...string) error {
-	host := vocab.Host(actor)
+	return s.report(ctx, by, text, vocab.Host(actor), actor, objects)
+}
+
+// report is Report; without an actor, who is responsible is asked of the first object when the report is sent.
+func (s *Service) report(ctx context.Context, by, text, host, actor string, objects []string) error {
 	wrong := func(field, code string, value any) error {
 		return directory.Invalid{{Field: field, Code: code, Params: map[string]any{"value": value}}}
 	}
@@ -98,14 +102,24 @@ func (s *Service) Report(ctx context.Context, by, text, actor string, objects ..
 	return nil
 }
 
-// ReportEntry is [Service.Report] about an entry that belongs to another island.
+// ReportEntry is [Service.Report] about an entry that belongs to another island, or that comes from a server that is none: that
+// one is told of the event by the address that it has there, and of the actor that it belongs to.
 func (s *Service) ReportEntry(ctx context.Context, by, text string, e *directory.Entry) error {
 	if e.Origin == "" {
 		return directory.Invalid{{Field: "origin", Code: directory.CodeRequired}}
 	}
 	id := e.ID
-	if e.Private != nil && e.Private.Mirror != nil && e.Private.Mirror.ID != "" {
-		id = e.Private.Mirror.ID
+	if e.Private != nil && e.Private.Mirror != nil {
+		m := e.Private.Mirror
+		if len(m.Via) > 0 && strings.Contains(m.Via[0], "@") { // it has no relay, and no addresses by ID
+			if e.Source == nil || vocab.Host(e.Source.ExternalID) != e.Origin {
+				return directory.Invalid{{Field: "source", Code: directory.CodeRequired}}
+			}
+			return s.report(ctx, by, text, e.Origin, "", []string{e.Source.ExternalID})
+		}
+		if m.ID != "" {
+			id = m.ID
+		}
 	}
 	scheme, _, _ := strings.Cut(s.base, ":")
 	base := scheme + "://" + e.Origin
@@ -233,27 +247,50 @@ func (s *Service) pass(ctx context.Context, p *Passed) error {
 }
 
 func (s *Service) sendReport(ctx context.Context, p *Passed) error {
-	actor, err := s.actors.get(ctx, p.Actor)
+	responsible := p.Actor
+	if responsible == "" {
+		var err error
+		if responsible, err = s.ownerOf(ctx, p.Objects[0]); err != nil {
+			return err
+		}
+	}
+	actor, err := s.actors.get(ctx, responsible)
 	if err != nil {
 		return err
 	}
-	body, err := encode(s.flagDocument(p))
+	body, err := encode(s.flagDocument(p, responsible))
 	if err != nil {
 		return err
 	}
 	return s.post(ctx, s.self(), p.Host, actor.inbox(), body, false)
 }
 
+// ownerOf asks another server to whom there an object belongs.
+func (s *Service) ownerOf(ctx context.Context, address string) (string, error) {
+	doc, err := s.Object(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	for _, property := range []string{"attributedTo", "actor"} {
+		for _, r := range vocab.Refs(doc, property) {
+			if vocab.SameOrigin(r.ID, address) {
+				return r.ID, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%.200q belongs to nobody of its server: %w", address, errStranger)
+}
+
 // flagDocument is a Flag in the form that all take: a list, with the actor first, and a text without markup.
-func (s *Service) flagDocument(p *Passed) map[string]any {
-	objects := []any{p.Actor}
+func (s *Service) flagDocument(p *Passed, actor string) map[string]any {
+	objects := []any{actor}
 	for _, o := range p.Objects {
-		if o != p.Actor {
+		if o != actor {
 			objects = append(objects, o)
 		}
 	}
 	return map[string]any{
-		"@context": vocab.Context, "id": p.ID, "type": "Flag", "actor": s.relayID(), "to": []any{p.Actor}, "object": objects, "content": p.Text,
+		"@context": vocab.Context, "id": p.ID, "type": "Flag", "actor": s.relayID(), "to": []any{actor}, "object": objects, "content": p.Text,
 		"published": p.At.Format(time.RFC3339),
 	}
 }

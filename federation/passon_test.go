@@ -161,6 +161,55 @@ func TestReportsBetweenIslands(t *testing.T) {
 	}
 }
 
+// TestReportsToPlainServers: a server that is no directory has no relay and no addresses by ID. A report about an event of it names
+// the event as it is named there, and goes to whoever it belongs to there.
+func TestReportsToPlainServers(t *testing.T) {
+	in := open(t, nil)
+	p, mute := fedtest.NewPeer(t), fedtest.NewPeer(t)
+	event := func(p *fedtest.Peer, owners ...any) *directory.Entry {
+		doc, err := json.Marshal(map[string]any{"id": p.URL() + "/events/1", "type": "Event", "name": "Bal", "attributedTo": owners})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Lock()
+		defer p.Unlock()
+		p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/events/1" {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/activity+json")
+			_, _ = w.Write(doc)
+			return true
+		}
+		return &directory.Entry{ID: directory.NewID(), Origin: hostOf(p), Source: &directory.Source{ExternalID: p.URL() + "/events/1"},
+			Private: &directory.Private{Mirror: &directory.Mirrored{Via: []string{"maud@" + hostOf(p)}}}}
+	}
+	e := event(p, mute.ID(), p.ID()) // one of another server is not to answer for it
+	if err := in.s.ReportEntry(t.Context(), "test", "Annulé.", e); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct{ Object, To []string }
+	body := sent(p, "Flag", 1)
+	if err := json.Unmarshal(body, &doc); err != nil || strings.Join(doc.Object, " ") != p.ID()+" "+p.URL()+"/events/1" || strings.Join(doc.To, " ") != p.ID() {
+		t.Errorf("%v: it says %s", err, body)
+	}
+	if err := in.s.ReportEntry(t.Context(), "test", "Annulé.", event(mute, p.ID())); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one arrives, the other never does", func() bool {
+		list, err := federation.PassedOn(t.Context(), in.store)
+		return err == nil && len(list) == 2 && !list[0].Waits() && !list[1].Waits() && list[0].Ended != list[1].Ended
+	})
+	if got := len(p.Received("Flag")) + len(mute.Received("Flag")); got != 1 {
+		t.Errorf("%d reports came, want 1", got)
+	}
+	e.Source.ExternalID = mute.URL() + "/events/1"
+	var invalid directory.Invalid
+	if err := in.s.ReportEntry(t.Context(), "test", "Annulé.", e); !errors.As(err, &invalid) {
+		t.Errorf("about another server's: %v, want a directory.Invalid", err)
+	}
+}
+
 // TestReportsAreBounded: one server cannot fill the queue; what is rejected does not come, and what came before is not shown.
 func TestReportsAreBounded(t *testing.T) {
 	in := open(t, nil)

@@ -12,7 +12,7 @@ const need = createRequire(process.env.FEDIFY_CACHE + "/package.json");
 const load = (name) => import(pathToFileURL(need.resolve(name)));
 const { createFederation, generateCryptoKeyPair, MemoryKvStore } = await load("@fedify/fedify");
 const vocab = await load("@fedify/fedify/vocab");
-const { Accept, Announce, Create, Delete, Endpoints, Flag, Follow, Ignore, Join, Leave, Like, Note, Person, PUBLIC_COLLECTION, Reject, Undo, Update } = vocab;
+const { Accept, Announce, Create, Delete, Endpoints, Event, Flag, Follow, Ignore, Join, Leave, Like, Note, Person, PUBLIC_COLLECTION, Reject, Tombstone, Undo, Update } = vocab;
 
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
@@ -53,6 +53,11 @@ federation
 	})
 	.setKeyPairsDispatcher(() => pairs);
 
+// An event of maud's, for who shows it elsewhere.
+federation.setObjectDispatcher(Event, "/events/{id}", (ctx, { id }) => new Event({
+	id: ctx.getObjectUri(Event, { id }), attribution: ctx.getActorUri("maud"), name: "Fest-noz", to: PUBLIC_COLLECTION,
+}));
+
 const listeners = federation.setInboxListeners("/users/{identifier}/inbox", "/inbox");
 // Servers may want to know who asks: requests are signed.
 listeners.setSharedKeyDispatcher(() => ({ identifier: "maud" }));
@@ -66,13 +71,20 @@ for (const kind of [Accept, Announce, Reject, Ignore, Create, Update, Delete]) {
 		});
 	});
 }
+// What a report says is told as it came, whole.
+listeners.on(Flag, async (ctx, activity) => {
+	tell({
+		event: "received", type: "Flag", id: activity.id?.href, actor: activity.actorId?.href, objects: activity.objectIds.map((u) => u.href),
+		content: activity.content?.toString(), whole: JSON.stringify(await activity.toJsonLd({ contextLoader: ctx.contextLoader })),
+	});
+});
 listeners.onError((ctx, error) => tell({ event: "error", error: String(error) }));
 
 const ctx = federation.createContext(new URL(origin), undefined);
 const me = ctx.getActorUri("maud");
 let sequence = 0;
 const fresh = () => new URL(`/activities/${++sequence}`, origin);
-let relay, followed, liked;
+let relay, followed, liked, replied;
 
 const signed = () => ctx.getDocumentLoader({ identifier: "maud" });
 
@@ -97,7 +109,7 @@ const orders = {
 	},
 	async get({ target }) {
 		const object = await ctx.lookupObject(target, { documentLoader: await signed() });
-		tell({ event: "got", id: object?.id?.href, type: object?.constructor.name, name: object?.name?.toString() });
+		tell({ event: "got", id: object?.id?.href, type: object?.constructor.name, name: object?.name?.toString(), joinMode: (await object?.toJsonLd({ contextLoader: ctx.contextLoader }))?.joinMode });
 	},
 	async follow() {
 		followed = new Follow({ id: fresh(), actor: me, object: relay.id });
@@ -109,11 +121,14 @@ const orders = {
 	},
 	unlike: () => send(new Undo({ id: fresh(), actor: me, object: liked })),
 	unfollow: () => send(new Undo({ id: fresh(), actor: me, object: followed })),
-	reply: ({ target, content }) =>
-		send(new Create({
+	async reply({ target, content }) {
+		replied = fresh();
+		await send(new Create({
 			id: fresh(), actor: me, to: PUBLIC_COLLECTION,
-			object: new Note({ id: fresh(), attribution: me, replyTarget: new URL(target), content, to: PUBLIC_COLLECTION }),
-		})),
+			object: new Note({ id: replied, attribution: me, replyTarget: new URL(target), content, to: PUBLIC_COLLECTION }),
+		}));
+	},
+	unreply: () => send(new Delete({ id: fresh(), actor: me, to: PUBLIC_COLLECTION, object: new Tombstone({ id: replied }) })),
 	flag: ({ target, content }) => send(new Flag({ id: fresh(), actor: me, object: new URL(target), content })),
 	join: ({ target }) => send(new Join({ id: fresh(), actor: me, object: new URL(target) })),
 };
