@@ -140,7 +140,7 @@ func (t towns) locate(ctx context.Context, e *directory.Entry) {
 	if e.Address == nil {
 		return
 	}
-	if at, found, err := (locator{t.Locator}).Locate(ctx, *e.Address, e.Lang); err == nil && found {
+	if at, found, err := locator(t).Locate(ctx, *e.Address, e.Lang); err == nil && found {
 		e.Sites, e.Approximate = []orb.Point{at.Point}, at.Approximate
 	}
 }

@@ -305,7 +305,7 @@ func TestFlags(t *testing.T) {
 	if now, err := w.d.Entry(t.Context(), e.ID); err != nil || now.Status != directory.Removed {
 		t.Errorf("the entry is %s, %v", now.Status, err)
 	}
-	at = flag("Tout l’annuaire") // about nothing but the instance
+	flag("Tout l’annuaire") // about nothing but the instance
 	if body := mod.page("/moderate?show=report"); !strings.Contains(body, "Tout l’annuaire") {
 		t.Error("a report of the whole directory is not shown")
 	}

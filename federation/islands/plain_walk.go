@@ -124,13 +124,16 @@ func (w *walking) read(ctx context.Context, doc map[string]any) (n int, next str
 		}
 	}
 	for _, property := range []string{"next", "first"} {
-		for _, r := range vocab.Refs(doc, property) {
-			if r.Doc != nil && len(vocab.Items(r.Doc, "orderedItems"))+len(vocab.Items(r.Doc, "items")) > 0 && property == "first" {
-				more, next, err := w.read(ctx, r.Doc)
-				return n + more, next, err
-			}
-			return n, r.ID, nil
+		on := vocab.Refs(doc, property)
+		if len(on) == 0 {
+			continue
 		}
+		r := on[0]
+		if r.Doc != nil && len(vocab.Items(r.Doc, "orderedItems"))+len(vocab.Items(r.Doc, "items")) > 0 && property == "first" {
+			more, next, err := w.read(ctx, r.Doc)
+			return n + more, next, err
+		}
+		return n, r.ID, nil
 	}
 	return n, "", nil
 }
