@@ -28,7 +28,7 @@ type hostile struct {
 	stolen []map[string]any // activities of others, as it received them
 	old    []map[string]any // its own, from the beginning
 
-	sent, refused, slipped atomic.Int64
+	sent, refused atomic.Int64
 	serial                 atomic.Int64
 }
 
