@@ -29,7 +29,7 @@ type hostile struct {
 	old    []map[string]any // its own, from the beginning
 
 	sent, refused atomic.Int64
-	serial                 atomic.Int64
+	serial        atomic.Int64
 }
 
 // document makes a copy of JSON that may be spoiled.
