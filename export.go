@@ -68,7 +68,11 @@ func exportFile(ctx context.Context, env *environment, args []string) (err error
 	if err != nil {
 		return err
 	}
-	o := transfer.ExportOptions{Title: site.Name, Home: c["public-url"], Lang: *lang, Label: words.Label, Types: words}
+	terms, _, err := api.ReadTerms(ctx, d.Store())
+	if err != nil {
+		return err
+	}
+	o := transfer.ExportOptions{Title: site.Name, Home: c["public-url"], Lang: *lang, Label: words.Label, Types: words, Attribution: func(source string) string { return terms[source].Attribution }}
 	if c["public-url"] != "" {
 		o.Page = func(e *directory.Entry) string { return c["public-url"] + "/e/" + url.PathEscape(e.Slug) }
 	}

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"html"
-	"strings"
 	"time"
 
 	"archipel/directory"
@@ -129,20 +127,6 @@ func (s *Server) islandNames() map[string]string {
 }
 
 // feature is an entry as GeoJSON.
-func (s *Server) feature(e *directory.Entry) ([]byte, error) { return transfer.Feature(e, s.origin) }
-
-// tileCredit names where the entries of tiles come from, under which licences; the largest sources, as HTML like any TileJSON.
-func (s *Server) tileCredit() string {
-	var names []string
-	list := s.Sources.List()
-	for _, credit := range list[:min(len(list), maxCredits)] {
-		name := credit.Name
-		if credit.Licence != "" && credit.Licence != directory.LicenceNotStated {
-			name += " (" + credit.Licence + ")"
-		}
-		names = append(names, html.EscapeString(name))
-	}
-	return strings.Join(names, ", ")
+func (s *Server) feature(e *directory.Entry) ([]byte, error) {
+	return transfer.Feature(e, &transfer.ExportOptions{Origin: s.origin, Attribution: s.attribution})
 }
-
-const maxCredits = 30

@@ -27,7 +27,7 @@ func (s *Server) calendarOptions(c *fiber.Ctx, name, home string) calendar.Optio
 	o := calendar.Options{
 		Name: name, Home: home, Self: base + c.OriginalURL(), Lang: s.lang(c), Zone: s.zone(), Product: "Archipel " + s.Version,
 		Page: func(e *directory.Entry) string { return base + frontend.EntryURL(e.Slug) }, Label: s.Taxonomy.Label,
-		Origin: func(e *directory.Entry) string { name, _ := s.origin(e); return name },
+		Origin: func(e *directory.Entry) string { name, _ := s.origin(e); return name }, Attribution: s.attribution,
 	}
 	if u, err := url.Parse(base); err == nil {
 		o.Host = u.Hostname()

@@ -50,7 +50,8 @@ func (s *Server) embedPage(c *fiber.Ctx) error {
 	r.limit = min(r.limit, maxEmbedded)
 	p := s.page(c, "")
 	show := s.presenter(p.Lang)
-	out := frontend.EmbedView{Query: r.query.Filters(), View: view, Theme: theme}
+	out := frontend.EmbedView{Query: r.query.Filters(), View: view, Theme: theme, Sources: s.credits(p.Lang)}
+	out.Sources = out.Sources[:min(len(out.Sources), maxCredits)]
 	if view == "agenda" {
 		agenda, err := s.agendaView(c, &r, a, p.Lang)
 		if err != nil {

@@ -57,7 +57,7 @@ func (s *Server) export(name string) fiber.Handler {
 		o := transfer.ExportOptions{
 			Title: site.Name, Self: base + c.OriginalURL(), Home: r.query.Filters().URL(base + "/"), Lang: lang,
 			Page:  func(e *directory.Entry) string { return base + "/e/" + url.PathEscape(e.Slug) },
-			Label: s.Taxonomy.Label, Types: s.Taxonomy, Origin: s.origin,
+			Label: s.Taxonomy.Label, Types: s.Taxonomy, Origin: s.origin, Attribution: s.attribution,
 		}
 		page := geo.Page{Order: sorts[r.sort], Limit: 500}
 		if f.limit > 0 {
@@ -77,7 +77,7 @@ func (s *Server) export(name string) fiber.Handler {
 		if name == "csv" || name == "geojson" || name == "ics" {
 			c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+directory.Slugify(site.Name)+"."+name+`"`)
 		}
-		if notModified(c, index.ETag(0, 0, 0, r.filter)[:1]+name+"-"+lang+"-"+index.ETag(0, 0, 0, r.filter)[1:]) {
+		if notModified(c, index.ETag(0, 0, 0, r.filter)[:1]+name+"-"+lang+"-"+s.termsStamp()+"-"+index.ETag(0, 0, 0, r.filter)[1:]) {
 			return nil
 		}
 		entries, err := s.Directory.Entries(c.UserContext(), hitIDs(first.Hits))

@@ -34,6 +34,7 @@ type Terms struct {
 type termsCache struct {
 	mu    sync.Mutex
 	read  time.Time
+	rev   int64
 	terms map[string]Terms
 }
 
@@ -43,8 +44,9 @@ func (s *Server) sourceRoutes() {
 	s.app.Post("/admin/sources", door, s.changeSource)
 }
 
-func (s *Server) readTerms(ctx context.Context) (map[string]Terms, int64, error) {
-	value, rev, err := s.Directory.Store().Setting(ctx, SourcesKey)
+// ReadTerms gives what is said of each source, by its name, and the revision of the setting.
+func ReadTerms(ctx context.Context, store directory.Store) (map[string]Terms, int64, error) {
+	value, rev, err := store.Setting(ctx, SourcesKey)
 	terms := map[string]Terms{}
 	if err == nil && value != nil {
 		if err = json.Unmarshal(value, &terms); err != nil {
@@ -59,12 +61,20 @@ func (s *Server) termsOf(ctx context.Context, source string) Terms {
 	s.terms.mu.Lock()
 	defer s.terms.mu.Unlock()
 	if now := s.Now(); s.terms.terms == nil || now.Sub(s.terms.read) > 2*time.Second {
-		terms, _, err := s.readTerms(ctx)
+		terms, rev, err := ReadTerms(ctx, s.Directory.Store())
 		if err == nil {
-			s.terms.terms, s.terms.read = terms, now
+			s.terms.terms, s.terms.read, s.terms.rev = terms, now, rev
 		}
 	}
 	return s.terms.terms[source]
+}
+
+// termsStamp changes whenever the terms of a source do, for the tags of what carries them.
+func (s *Server) termsStamp() string {
+	s.attribution("") // reads them when they are old
+	s.terms.mu.Lock()
+	defer s.terms.mu.Unlock()
+	return strconv.FormatInt(s.terms.rev, 36)
 }
 
 func (s *Server) sourcesPage(c *fiber.Ctx) error {
@@ -77,7 +87,7 @@ func (s *Server) sourcesPage(c *fiber.Ctx) error {
 
 func (s *Server) showSources(c *fiber.Ctx, v frontend.SourcesView) error {
 	p, _ := s.moderationPage(c, "imports.sources")
-	terms, rev, err := s.readTerms(c.UserContext())
+	terms, rev, err := ReadTerms(c.UserContext(), s.Directory.Store())
 	if err != nil {
 		return err
 	}
@@ -110,7 +120,7 @@ func (s *Server) showSources(c *fiber.Ctx, v frontend.SourcesView) error {
 // that all exports carry them.
 func (s *Server) changeSource(c *fiber.Ctx) error {
 	ctx, l := c.UserContext(), frontend.T(s.lang(c))
-	terms, rev, err := s.readTerms(ctx)
+	terms, rev, err := ReadTerms(ctx, s.Directory.Store())
 	if err != nil {
 		return err
 	}

@@ -431,15 +431,7 @@ func (s *Server) aboutPage(c *fiber.Ctx) error {
 	site := s.Site()
 	v := frontend.AboutView{
 		Operator: site.Operator, OperatorHTML: renderMarkdown(site.About), Contact: site.Contact, Address: site.Address,
-		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/", Kept: s.Accounts != nil && s.Waiting != nil, ReviewFirst: site.Review == ReviewBefore,
-	}
-	for _, credit := range s.Sources.List() {
-		address := licenceURL(credit.Licence)
-		if credit.Licence == directory.LicenceNotStated {
-			credit.Licence = frontend.T(s.lang(c)).Text("notice.licence_not_stated")
-		}
-		v.Sources = append(v.Sources, frontend.Credit{Name: credit.Name, URL: credit.URL, Licence: credit.Licence, LicenceURL: address, Count: credit.Count,
-			Note: s.termsOf(c.UserContext(), credit.Name).Attribution})
+		Entries: s.Index.Len(), Version: s.Version, APIURL: "/api/", Sources: s.credits(s.lang(c)), Kept: s.Accounts != nil && s.Waiting != nil, ReviewFirst: site.Review == ReviewBefore,
 	}
 	for _, credit := range s.Basemap.Info().Attribution {
 		v.Basemap = append(v.Basemap, frontend.Credit{Name: credit})

@@ -240,14 +240,14 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	}
 	v.Event = p.event(e)
 	if e.Licence != "" {
-		v.Licence = frontend.Licence{ID: e.Licence, URL: licenceURL(e.Licence)}
+		v.Licence = frontend.Licence{ID: e.Licence, URL: directory.LicenceURL(e.Licence)}
 		if !e.MayBeCopied() {
 			v.Licence = frontend.Licence{Name: frontend.T(p.lang).Text("notice.licence_not_stated")}
 		}
 	}
 	if e.Source != nil {
 		v.Source = &frontend.Source{Name: e.Source.Name, URL: e.Source.URL}
-		v.Attribution = p.s.termsOf(ctx, e.Source.Name).Attribution
+		v.Attribution = p.s.attribution(e.Source.Name)
 	}
 	related, err := p.related(ctx, e)
 	if err != nil {
@@ -355,15 +355,4 @@ func nonEmpty(s string) []string {
 		return nil
 	}
 	return []string{s}
-}
-
-// licenceURL is where a licence can be read.
-func licenceURL(id string) string {
-	switch {
-	case strings.HasPrefix(id, "LicenseRef-"):
-		return ""
-	case id == "etalab-2.0":
-		return "https://www.etalab.gouv.fr/licence-ouverte-open-licence/"
-	}
-	return "https://spdx.org/licenses/" + id + ".html"
 }

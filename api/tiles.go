@@ -91,7 +91,7 @@ func (s *Server) entriesTileJSON(c *fiber.Ctx) error {
 			{"clusters", map[string]string{"id": "Number", "count": "Number", "categories": "String, category:count separated by commas", "zoom": "Number"}},
 		},
 	}
-	doc.Credit = s.tileCredit()
+	doc.Credit = s.tileCredit(s.lang(c), s.base(c)+"/about")
 	if b, ok, err := s.Index.Snapshot().Bounds(r.filter); err == nil && ok {
 		doc.Bounds = []float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]}
 	}

@@ -51,6 +51,39 @@ func validLicence(s string) bool {
 	return licenceRef.MatchString(s)
 }
 
+// LicenceURL is where the text of a licence can be read; empty when that is not known here.
+func LicenceURL(id string) string {
+	switch {
+	case id == "" || strings.HasPrefix(id, "LicenseRef-"):
+		return ""
+	case id == "etalab-2.0":
+		return "https://www.etalab.gouv.fr/licence-ouverte-open-licence/"
+	}
+	return "https://spdx.org/licenses/" + id + ".html"
+}
+
+// Notice is what has to stand beside an entry wherever it is handed on, in one line for formats that have no fields for it:
+// its source and licence, each with its address, and attribution, the words that the source asks for.
+func (e *Entry) Notice(attribution string) string {
+	var parts []string
+	add := func(name, address string) {
+		if name != "" && address != "" {
+			name += " (" + address + ")"
+		}
+		if name != "" {
+			parts = append(parts, name)
+		}
+	}
+	if e.Source != nil {
+		add(e.Source.Name, e.Source.URL)
+	}
+	if e.MayBeCopied() {
+		add(e.Licence, LicenceURL(e.Licence))
+	}
+	add(attribution, "")
+	return strings.Join(parts, ", ")
+}
+
 // LicenceNotStated is the licence of an entry that came of a server which says nothing of licences. It may be shown where it
 // came, with its source and a link to it, but it is not ours to hand on.
 const LicenceNotStated = "LicenseRef-not-stated"

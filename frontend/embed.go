@@ -19,6 +19,8 @@ type EmbedView struct {
 	Next   string      // value of "after" for the next page of a list; empty on the last
 	Agenda *AgendaView // of the view agenda
 	Map    MapView
+
+	Sources []Credit // the largest sources of the directory
 }
 
 // EmbedNewView is the page that makes the snippet.

@@ -16,17 +16,18 @@ const Type = "text/calendar; charset=utf-8"
 
 // Options say what a calendar has besides its events.
 type Options struct {
-	Name     string                             // of the calendar
-	Home     string                             // URL of the page that shows the same; empty: none
-	Self     string                             // URL of the file, where it is fetched again; empty: it is not
-	Lang     string                             // BCP 47, of the name and of labels
-	Host     string                             // of this directory: behind the @ of our events' UIDs
-	Zone     *time.Location                     // of events that name none; nil: UTC
-	Page     func(*directory.Entry) string      // URL of an entry's page; nil: none
-	Origin   func(*directory.Entry) string      // name of the directory an entry belongs to; empty for this one; nil: as if
-	Label    func(category, lang string) string // name of a category; nil: its id
-	Product  string                             // name and version of the program
-	Interval time.Duration                      // after which to fetch it again; 0: 6 hours
+	Name        string                             // of the calendar
+	Home        string                             // URL of the page that shows the same; empty: none
+	Self        string                             // URL of the file, where it is fetched again; empty: it is not
+	Lang        string                             // BCP 47, of the name and of labels
+	Host        string                             // of this directory: behind the @ of our events' UIDs
+	Zone        *time.Location                     // of events that name none; nil: UTC
+	Page        func(*directory.Entry) string      // URL of an entry's page; nil: none
+	Origin      func(*directory.Entry) string      // name of the directory an entry belongs to; empty for this one; nil: as if
+	Attribution func(source string) string         // what a source, by its name, asks to be written beside its data; nil: nothing
+	Label       func(category, lang string) string // name of a category; nil: its id
+	Product     string                             // name and version of the program
+	Interval    time.Duration                      // after which to fetch it again; 0: 6 hours
 }
 
 // Writer writes a calendar as events come. What is no event is passed over. It does not close what it writes to.

@@ -63,13 +63,15 @@ func status(s directory.EventState) string {
 func (w *Writer) description(entry *directory.Entry, state directory.EventState, summary, description string) string {
 	v := entry.Event
 	parts := []string{summary, description, v.Price, v.AttendanceURL, v.RegisterURL}
+	name := ""
 	if w.o.Origin != nil {
-		name := w.o.Origin(entry)
-		if name != "" && entry.MayBeCopied() && entry.Licence != "" {
-			name += " (" + entry.Licence + ")"
-		}
-		parts = append(parts, name)
+		name = w.o.Origin(entry)
 	}
+	attribution := ""
+	if w.o.Attribution != nil && entry.Source != nil {
+		attribution = w.o.Attribution(entry.Source.Name)
+	}
+	parts = append(parts, join(", ", name, entry.Notice(attribution)))
 	if w.o.Page != nil {
 		parts = append(parts, w.o.Page(entry))
 	}

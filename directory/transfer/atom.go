@@ -126,6 +126,9 @@ func (a *atomWriter) Write(e *directory.Entry) error {
 			x.Author = &atomPerson{Name: name, URI: page}
 		}
 	}
+	if licence := directory.LicenceURL(e.Licence); licence != "" {
+		x.Links = append(x.Links, atomLink{Rel: "license", Href: licence, Title: e.Licence}) // RFC 4946
+	}
 	for _, c := range e.Categories {
 		x.Categories = append(x.Categories, atomCategory{Term: c, Label: a.o.label(c)})
 	}
@@ -144,10 +147,7 @@ func (a *atomWriter) Write(e *directory.Entry) error {
 	} else if len(x.Links) == 0 || x.Links[0].Rel != "alternate" {
 		x.Content = &atomText{Type: "text", Text: summary} // RFC 4287, 4.1.2: without content there must be an alternate link
 	}
-	rights := rights(e)
-	if name, _ := a.o.origin(e); name != "" && (e.Source == nil || e.Source.Name != name) {
-		rights = strings.TrimPrefix(rights+", "+name, ", ")
-	}
+	rights := a.o.notice(e)
 	if rights != "" {
 		x.Rights = &atomText{Text: rights}
 	}
@@ -172,18 +172,6 @@ func escape(s string) string {
 	var b strings.Builder
 	xml.EscapeText(&b, []byte(s)) //nolint:errcheck // a Builder does not fail
 	return b.String()
-}
-
-// rights names the licence and the source, as attribution asks for.
-func rights(e *entry) string {
-	var parts []string
-	if e.Licence != "" {
-		parts = append(parts, e.Licence)
-	}
-	if e.Source != nil && e.Source.Name != "" {
-		parts = append(parts, e.Source.Name)
-	}
-	return strings.Join(parts, ", ")
 }
 
 // whenText is when an event takes place, in ISO 8601, which no language misreads.

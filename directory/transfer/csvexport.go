@@ -13,7 +13,7 @@ import (
 	"archipel/directory"
 )
 
-// csvColumns are the columns of a CSV export, in order. An import understands all of them but "page" and those about the origin,
+// csvColumns are the columns of a CSV export, in order. An import understands all of them but "page", "licenceUrl", "attribution" and those about the origin,
 // and takes "origin"
 // for the source of an entry that names none: an entry that is imported belongs to where it is imported.
 var csvColumns = []struct {
@@ -128,6 +128,10 @@ func (c *csvWriter) begin() error {
 	if c.o.Page != nil {
 		header = append(header, "page")
 	}
+	header = append(header, "licenceUrl")
+	if c.o.Attribution != nil {
+		header = append(header, "attribution")
+	}
 	if c.o.Origin != nil {
 		header = append(header, "originName", "originUrl")
 	}
@@ -144,6 +148,10 @@ func (c *csvWriter) Write(e *directory.Entry) error {
 	}
 	if c.o.Page != nil {
 		c.row = append(c.row, guard(c.o.Page(e)))
+	}
+	c.row = append(c.row, directory.LicenceURL(e.Licence))
+	if c.o.Attribution != nil {
+		c.row = append(c.row, guard(c.o.attribution(e)))
 	}
 	if c.o.Origin != nil {
 		name, page := "", ""

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"archipel/directory"
@@ -42,6 +43,9 @@ type ExportOptions struct {
 	// empty for an entry of this one. Nil: nothing but its host is told.
 	Origin func(*directory.Entry) (name, page string)
 
+	// Attribution is what a source, by its name, asks to be written beside its data; nil: nothing.
+	Attribution func(source string) string
+
 	Separator rune // of CSV; 0: comma
 	BOM       bool // begin CSV with a byte order mark, for spreadsheets that need it
 }
@@ -60,6 +64,22 @@ func (o *ExportOptions) origin(e *directory.Entry) (name, page string) {
 	return o.Origin(e)
 }
 
+func (o *ExportOptions) attribution(e *directory.Entry) string {
+	if e.Source == nil || o.Attribution == nil {
+		return ""
+	}
+	return o.Attribution(e.Source.Name)
+}
+
+// notice names where an entry comes from and under which licence, with the directory that it belongs to.
+func (o *ExportOptions) notice(e *directory.Entry) string {
+	notice := e.Notice(o.attribution(e))
+	if name, _ := o.origin(e); name != "" && (e.Source == nil || e.Source.Name != name) {
+		notice = strings.TrimSuffix(name+", "+notice, ", ")
+	}
+	return notice
+}
+
 func (o *ExportOptions) label(category string) string {
 	if o.Label != nil {
 		if s := o.Label(category, o.Lang); s != "" {
@@ -69,14 +89,14 @@ func (o *ExportOptions) label(category string) string {
 	return category
 }
 
-// Export writes every public entry for which keep is true (nil: all), by ascending ID, and closes w. It returns how
+// Export writes every entry that is shown and for which keep is true (nil: all), by ascending ID, and closes w. It returns how
 // many there were.
 func Export(ctx context.Context, d *directory.Directory, w Writer, keep func(*directory.Entry) bool) (int, error) {
 	n := 0
 	err := d.Scan(ctx, func(entries []directory.Entry) error {
 		for i := range entries {
 			e := &entries[i]
-			if !e.Public() || keep != nil && !keep(e) {
+			if !e.Shown() || keep != nil && !keep(e) {
 				continue
 			}
 			if err := w.Write(e); err != nil {
@@ -175,25 +195,31 @@ func NewGeoJSON(w io.Writer, o ExportOptions) Writer {
 }
 
 func (g *geoJSONWriter) Write(e *directory.Entry) error {
-	b, err := Feature(e, g.o.Origin)
+	b, err := Feature(e, &g.o)
 	if err != nil {
 		return err
 	}
 	return g.item(json.RawMessage(b))
 }
 
-// Feature is the public form of an entry, a GeoJSON Feature. With origin, see [ExportOptions], one of another directory
-// has the properties originName and originUrl besides.
-func Feature(e *directory.Entry, origin func(*directory.Entry) (name, page string)) ([]byte, error) {
+// Feature is the public form of an entry, a GeoJSON Feature, with the properties licenceUrl and attribution besides; with
+// the option Origin one of another directory has originName and originUrl too.
+func Feature(e *directory.Entry, o *ExportOptions) ([]byte, error) {
 	b, err := json.Marshal(e)
-	if err != nil || e.Origin == "" || origin == nil {
-		return b, err
+	if err != nil {
+		return nil, err
 	}
-	name, page := origin(e)
-	more, err := json.Marshal(struct {
-		Name string `json:"originName,omitempty"`
-		URL  string `json:"originUrl,omitempty"`
-	}{name, page})
+	var besides struct {
+		Licence     string `json:"licenceUrl,omitempty"`
+		Attribution string `json:"attribution,omitempty"`
+		Name        string `json:"originName,omitempty"`
+		URL         string `json:"originUrl,omitempty"`
+	}
+	besides.Licence, besides.Attribution = directory.LicenceURL(e.Licence), o.attribution(e)
+	if e.Origin != "" && o.Origin != nil {
+		besides.Name, besides.URL = o.Origin(e)
+	}
+	more, err := json.Marshal(besides)
 	if err != nil || len(more) == 2 {
 		return b, err
 	}

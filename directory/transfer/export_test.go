@@ -166,10 +166,10 @@ func TestAtom(t *testing.T) {
 		t.Fatalf("got %+v", feed)
 	}
 	e := feed.Entries[0]
-	if e.ID != "urn:uuid:0190b6c8-0000-7000-8000-000000000001" || e.Rights != "ODbL-1.0, OpenStreetMap" || e.Point != "45.44 4.39" || e.Summary != sample()[0].Summary {
+	if e.ID != "urn:uuid:0190b6c8-0000-7000-8000-000000000001" || e.Rights != "OpenStreetMap (https://osm.example), ODbL-1.0 (https://spdx.org/licenses/ODbL-1.0.html)" || e.Point != "45.44 4.39" || e.Summary != sample()[0].Summary {
 		t.Errorf("got %+v", e)
 	}
-	if len(e.Links) != 3 || e.Links[0].Rel != "alternate" || e.Links[2].Href != "https://osm.example" {
+	if len(e.Links) != 4 || e.Links[0].Rel != "alternate" || e.Links[2].Href != "https://osm.example" || e.Links[3].Rel != "license" {
 		t.Errorf("links: got %+v", e.Links)
 	}
 	if got := feed.Entries[1].Summary; got != "2027-06-05 – 2027-06-06, Feurs" {

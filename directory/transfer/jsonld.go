@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
 	"regexp"
@@ -89,7 +90,7 @@ func thing(e *entry, o *ExportOptions) object {
 	t.set("sameAs", same)
 	t.set("identifier", identifiers(e))
 	t.set("image", images(e))
-	about := webPage(e, page)
+	about := webPage(e, o, page)
 	if name, there := o.origin(e); name != "" && about != nil {
 		publisher := object{"@type": "Organization", "name": name}
 		about["sourceOrganization"] = publisher
@@ -146,7 +147,7 @@ func images(e *entry) []object {
 	for _, i := range e.Images {
 		img := object{"@type": "ImageObject", "contentUrl": i.URL}
 		img.set("caption", i.Alt)
-		img.set("license", licenceURL(i.Licence))
+		img.set("license", licence(i.Licence))
 		img.set("creditText", i.Credit)
 		out = append(out, img)
 	}
@@ -154,12 +155,12 @@ func images(e *entry) []object {
 }
 
 // webPage carries licence and source, which schema.org gives to works and not to organisations, places or events.
-func webPage(e *entry, page string) object {
+func webPage(e *entry, o *ExportOptions, page string) object {
 	r := object{"@type": "WebPage"}
-	r.set("license", licenceURL(e.Licence))
+	r.set("license", licence(e.Licence))
 	r.set("inLanguage", e.Lang)
 	if s := e.Source; s != nil {
-		r.set("creditText", s.Name)
+		r.set("creditText", cmp.Or(o.attribution(e), s.Name))
 		based := object{"@type": "Dataset", "name": s.Name}
 		based.set("url", s.URL)
 		based.set("identifier", s.ExternalID)
@@ -175,12 +176,12 @@ func webPage(e *entry, page string) object {
 	return r
 }
 
-// licenceURL is where a licence can be read.
-func licenceURL(spdx string) string {
-	if spdx == "" || strings.HasPrefix(spdx, "LicenseRef-") {
-		return spdx
+// licence is where a licence can be read, else its name.
+func licence(spdx string) string {
+	if address := directory.LicenceURL(spdx); address != "" {
+		return address
 	}
-	return "https://spdx.org/licenses/" + spdx + ".html"
+	return spdx
 }
 
 func postalAddress(e *entry) object {

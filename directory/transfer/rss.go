@@ -27,11 +27,7 @@ func NewRSS(w io.Writer, o ExportOptions) Writer {
 
 func (r *rssWriter) Write(e *directory.Entry) error {
 	var about []string
-	name, _ := r.o.origin(e)
-	if name != "" && e.MayBeCopied() && e.Licence != "" {
-		name += " (" + e.Licence + ")"
-	}
-	for _, s := range []string{r.o.label(e.MainCategory()), e.Town(), e.Summary, name} {
+	for _, s := range []string{r.o.label(e.MainCategory()), e.Town(), e.Summary, r.o.notice(e)} {
 		if s != "" {
 			about = append(about, s)
 		}
