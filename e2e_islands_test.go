@@ -110,7 +110,32 @@ func TestIslandsInBrowser(t *testing.T) {
 	wa.until(`document.querySelector(".queue-done")`)
 	comes(wa, "/e/"+fairB.Slug, fmt.Sprintf(`document.querySelector("main").textContent.includes(%q) && !document.querySelector("main").textContent.includes("bourse-aux-graines")`, ours))
 
-	// Correcting an entry of theirs belongs here.
+	// Correct an entry of theirs: their moderators decide, and what they accept comes back.
+	plainB, err := there.Put(t.Context(), "test", fair("Bourse aux boutures"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the entry to correct came", func() bool {
+		status, _ := a.get("/e/" + plainB.Slug)
+		return status == http.StatusOK
+	})
+	wa.open("/e/" + plainB.Slug)
+	sends(wa, `main a[href$="/suggest"]`)
+	wa.until(`document.querySelector("main .notice").textContent.includes("Île du <b>Rhône</b>")`)
+	wa.fill("summary", "Le troc commence à dix heures.")
+	good(wa, "a correction for another island")
+	sends(wa, `#posting button.primary`)
+	wa.until(`location.pathname === "/add/thanks" && document.querySelector("main").textContent.includes("Bourse aux boutures")`)
+	good(wa, "a correction that was sent")
+	comes(wb, "/moderate?show=correction", `document.querySelector(".queue-item")?.textContent.includes("Le troc commence à dix heures.")`)
+	wb.until(`document.querySelector(".queue-item").textContent.includes("Île de la Loire")`)
+	good(wb, "a correction of another island")
+	sends(wb, `.queue-item button[value=approve]`)
+	wb.until(`document.querySelector(".queue-done")`)
+	comes(wa, "/e/"+plainB.Slug, `document.querySelector("main").textContent.includes("Le troc commence à dix heures.")`)
+	if corrected, err := there.Entry(t.Context(), plainB.ID); err != nil || corrected.Summary != "Le troc commence à dix heures." || corrected.Description != plainB.Description {
+		t.Errorf("corrected over there: %q, %q, %v", corrected.Summary, corrected.Description, err)
+	}
 
 	// From now on what comes is reviewed first.
 	island := "/admin/islands/" + addressB

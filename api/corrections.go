@@ -38,8 +38,8 @@ const kindCorrection = "correction-sent"
 
 type sentCorrection struct {
 	Of      directory.ID `json:"of"`
-	Name    string       `json:"name"` // of the entry
-	Island  string       `json:"island"`
+	Name    string       `json:"name"`   // of the entry
+	Island  string       `json:"island"` // what it calls itself
 	Author  string       `json:"author"`
 	Mail    string       `json:"mail,omitempty"`
 	Lang    string       `json:"lang,omitempty"`
@@ -99,11 +99,20 @@ func CorrectionAnswered(store directory.Store, mailer *account.Mailer) func(ctx 
 	}
 }
 
+// island is what a directory calls itself, or its host while nothing is known of it.
+func (s *Server) island(host string) string {
+	if s.Archipelago == nil || host == "" {
+		return host
+	}
+	name, _ := s.Archipelago.Island(host)
+	return name
+}
+
 // suggestElsewhere brings a correction to the directory that an entry belongs to. Who waits for the answer is noted first.
 func (s *Server) suggestElsewhere(c *fiber.Ctx, was, mine *directory.Entry, mail, note string) error {
 	ctx, id := c.UserContext(), directory.NewID()
 	value, err := json.Marshal(sentCorrection{
-		Of: was.ID, Name: was.Name, Island: was.Origin, Author: account.From(c).Author(), Mail: mail, Lang: s.lang(c), Note: note, Created: s.Now().UTC(),
+		Of: was.ID, Name: was.Name, Island: s.island(was.Origin), Author: account.From(c).Author(), Mail: mail, Lang: s.lang(c), Note: note, Created: s.Now().UTC(),
 	})
 	if err != nil {
 		return err
@@ -123,7 +132,7 @@ func (s *Server) elsewherePage(c *fiber.Ctx, e *directory.Entry) error {
 	p := s.page(c, frontend.T(s.lang(c)).Text("posting.suggest"))
 	p.NoIndex, p.Canonical = true, ""
 	c.Set(fiber.HeaderCacheControl, "private, no-store")
-	return s.render(c, frontend.CorrectElsewhere(p, frontend.ElsewhereView{Name: e.Name, Island: e.Origin, URL: s.Corrections.Page(e), Back: frontend.EntryURL(e.Slug)}))
+	return s.render(c, frontend.CorrectElsewhere(p, frontend.ElsewhereView{Name: e.Name, Island: s.island(e.Origin), URL: s.Corrections.Page(e), Back: frontend.EntryURL(e.Slug)}))
 }
 
 // suggestible reports whether people can suggest something for an entry as it stands: it is ours, or there is an

@@ -157,7 +157,7 @@ func TestCorrectionsOfOtherIslands(t *testing.T) {
 		t.Fatalf("%d wait, %v", len(list), err)
 	}
 	body := mod.get("/moderate?show=correction").body
-	if !strings.Contains(body, "proposée par l’île autre.example") || strings.Contains(body, "<script>alert(1)") || !strings.Contains(body, "Casino") {
+	if !strings.Contains(body, "proposée par une île voisine : autre.example") || strings.Contains(body, "<script>alert(1)") || !strings.Contains(body, "Casino") {
 		t.Errorf("the queue shows %s", body)
 	}
 	at := func(c directory.Correction) string { return "/moderate/proposals/" + string(c.ID) }

@@ -65,7 +65,8 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 				item.Author = p.Mail
 			}
 			if p.Island != "" {
-				item.Author, item.Facts = p.Island, []string{frontend.T(show.lang).Text("corrections.from", "Island", p.Island)}
+				name := s.island(p.Island)
+				item.Author, item.Facts = name, []string{frontend.T(show.lang).Text("corrections.from", "Island", name)}
 			}
 			if p.Asked != nil {
 				item.Asked = &frontend.QueueQuestion{At: p.Asked.At.In(show.zone), Text: p.Asked.Text}

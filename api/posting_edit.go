@@ -80,7 +80,7 @@ func (s *Server) suggestPage(c *fiber.Ctx) error {
 func (s *Server) editView(c *fiber.Ctx, e *directory.Entry, suggestion bool) frontend.PostingView {
 	v := frontend.PostingView{Action: frontend.EditURL(e.Slug), Back: frontend.EntryURL(e.Slug), Name: e.Name, Version: int64(e.Version), Suggestion: suggestion}
 	if suggestion {
-		v.Action, v.Island = frontend.SuggestURL(e.Slug), e.Origin
+		v.Action, v.Island = frontend.SuggestURL(e.Slug), s.island(e.Origin)
 	} else if v.Imported, v.ImportedURL = s.calendarNote(c.UserContext(), e); s.Calendars != nil && e.Kind != directory.Event {
 		v.CalendarsURL = frontend.CalendarsURL(e.Slug)
 	}

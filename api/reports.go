@@ -82,7 +82,7 @@ func (s *Server) showReport(c *fiber.Ctx, e *directory.Entry, v frontend.ReportV
 	v.Slug, v.Name, v.Categories = e.Slug, e.Name, frontend.ReportCategories
 	v.SignedIn = account.From(c).SignedIn()
 	if s.Operators.Reaches(e) {
-		v.Island = e.Origin
+		v.Island = s.island(e.Origin)
 	}
 	v.Wrong = map[string]string{}
 	for _, one := range invalid {

@@ -51,8 +51,9 @@ var families = map[string][]string{
 	"posting_kind": kinds, "own_status": {"draft", "pending", "published", "hidden"},
 	"same":    {"register", "website", "mail", "phone", "name"},
 	"posting": nil, "own": nil, // some are said by the server
-	"complete": {"place", "category", "entry"},
-	"admin":    nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter", "checkLinks"}, "check_links": {"true", "false"},
+	"complete":   {"place", "category", "entry"},
+	"admin_part": {"redact", "search", "decision-mails", "reviews", "team-mails", "merges", "twins"},
+	"admin":      nil, "admin_field": {"name", "territory", "tagline", "operator", "contact", "address", "about", "languages", "timezone", "accent", "licence", "signup", "review", "askAfter", "fadeAfter", "checkLinks"}, "check_links": {"true", "false"},
 	"corrections": nil, "twins": nil, "pairs": nil, "broken": nil, "broken_why": {"gone", "host", "network", "timeout", "tls", "server", "moved"},
 	"review": nil, "review_way": {"after", "before"},
 	"signup_way": {"open", "invitation", "closed"},

@@ -1,6 +1,7 @@
 package archipelago
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,9 +74,11 @@ func (h *handlers) showHeld(c *fiber.Ctx, show, host, wrong string) error {
 		return err
 	}
 	v.Islands = append(v.Islands, frontend.Option{Value: heldURL(show, "", nil), Label: l.Text("archipelago.everything"), Selected: host == ""})
+	names := map[string]string{} // by host
 	for i := range all {
+		names[all[i].Host] = h.line(&all[i]).Name
 		if n := len(h.Mirrors.Listed(all[i].Host, in...)); n > 0 {
-			v.Islands = append(v.Islands, frontend.Option{Value: heldURL(show, all[i].Host, nil), Label: h.line(&all[i]).Name + " " + l.Number(n), Selected: host == all[i].Host})
+			v.Islands = append(v.Islands, frontend.Option{Value: heldURL(show, all[i].Host, nil), Label: names[all[i].Host] + " " + l.Number(n), Selected: host == all[i].Host})
 		}
 	}
 	ids := h.Mirrors.Listed(host, in...)
@@ -92,7 +95,7 @@ func (h *handlers) showHeld(c *fiber.Ctx, show, host, wrong string) error {
 			if e.Origin == "" || !slices.Contains(in, e.Status) || account.May(actor, account.ModerateDecide, e) != nil {
 				continue
 			}
-			row := frontend.HeldRow{ID: string(e.ID), Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Summary: e.Summary, Origin: e.Origin, Licence: e.Licence, Suggested: e.Status == directory.Draft}
+			row := frontend.HeldRow{ID: string(e.ID), Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Summary: e.Summary, Origin: cmp.Or(names[e.Origin], e.Origin), Licence: e.Licence, Suggested: e.Status == directory.Draft}
 			if e.Source != nil {
 				row.OriginURL = e.Source.URL
 			}
