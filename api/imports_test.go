@@ -141,7 +141,7 @@ func TestImportByPage(t *testing.T) {
 	if got := boss.post(sources, sources, terms); got.StatusCode != http.StatusConflict {
 		t.Errorf("terms from an old page: %d", got.StatusCode)
 	}
-	if body := tn.get("/entries.csv").body; strings.Count(body, "ODbL-1.0") != 2 || strings.Count(body, "https://data.example/essai") != 2 {
+	if body := tn.get("/entries.csv").body; strings.Count(body, ",ODbL-1.0,") != 2 || strings.Count(body, "© Essai <b>2026</b>") != 2 || strings.Count(body, "https://data.example/essai") != 2 {
 		t.Error("the export does not carry the terms")
 	}
 	for _, path := range []string{"/e/le-premier", "/about"} {
