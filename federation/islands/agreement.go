@@ -56,6 +56,7 @@ type Agreement struct {
 type Side struct {
 	State    State     `json:"state,omitempty"`    // empty: nothing was ever said
 	Follow   string    `json:"follow,omitempty"`   // id of the Follow that it is about
+	Former   string    `json:"former,omitempty"`   // id of the Follow that was said before to remind, until this one is answered
 	Asked    Scope     `json:"asked,omitzero"`     // what the follower wants
 	Agreed   Scope     `json:"agreed,omitzero"`    // what the other one gives; both must hold
 	Policy   Policy    `json:"policy,omitempty"`   // of In

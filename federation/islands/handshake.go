@@ -12,6 +12,8 @@ import (
 	"archipel/directory"
 	"archipel/federation"
 	"archipel/federation/vocab"
+
+	"github.com/google/uuid"
 )
 
 // Receive implements [federation.Room]: it does what other mirrors ask for.
@@ -95,6 +97,8 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 			v.Out.set(before.State, true, "Accept") // it asks for what it has: perhaps it lost what it knew
 		case before.State == Paused:
 			v.Out.Tell = "Reject" // we paused: it is told so again
+		case before.State == Ended && before.Tell == "Reject": // it has not heard yet that we ended it: it is told about this one
+			v.Out.TellID, v.Out.TellNext = uuid.NewString(), time.Time{}
 		default:
 			v.Out.Agreed = Scope{Others: true}
 			v.Out.set(Asked, false, "")
@@ -116,6 +120,9 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	full := false
 	_, err := change(ctx, s.store, kindIsland, host, func(v *Agreement, _ int64) (bool, error) {
 		ours := about == s.followID(v) && v.In.Follow != ""
+		if former := v.In.Former; a.Type == "Reject" && former != "" && about == s.mirrorID()+"/"+former {
+			ours = true
+		}
 		switch {
 		case a.Type == "Undo" && about == v.Out.Follow && about != "":
 			v.Out.set(after, false, "")
@@ -131,7 +138,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 				return false, nil
 			}
 			passOn, _ := doc["passOn"].(bool)
-			v.In.Agreed, v.In.PassOn = scope, passOn
+			v.In.Agreed, v.In.PassOn, v.In.Former = scope, passOn, ""
 			state := Accepted
 			if vocab.Text(doc, "state") == string(Narrowed) {
 				state = Narrowed

@@ -25,7 +25,8 @@ func (s *Service) remind(ctx context.Context, host string, d Direction) error {
 			return false, nil
 		}
 		if tell == "Follow" {
-			side.Follow = "follows/" + uuid.NewString() // what has the id of what came before is not looked at
+			// What has the id of what came before is not looked at; but a parting word about that may be under way.
+			side.Former, side.Follow = side.Follow, "follows/"+uuid.NewString()
 		}
 		side.Tell, side.TellID, side.TellNext, side.Reminded = tell, uuid.NewString(), time.Time{}, s.Now().UTC()
 		return true, nil

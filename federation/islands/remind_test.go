@@ -2,6 +2,9 @@ package islands_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +89,54 @@ func TestRestoredAgreement(t *testing.T) {
 			t.Errorf("for a the agreement is %s", got.State)
 		}
 	})
+}
+
+// TestEndedWhileReminding: an island that asks while the word that all is over is still under way believes for a moment that
+// the other one has forgotten the agreement, and reminds it. What came disappears all the same.
+func TestEndedWhileReminding(t *testing.T) {
+	for name, late := range map[string]bool{"the reminder arrives first": false, "the word arrives first": true} {
+		t.Run(name, func(t *testing.T) {
+			a, b := newIsle(t, nil), newIsle(t, nil)
+			b.put(farm("Ferme"))
+			a.follow(b, islands.Scope{}, islands.Show)
+			a.shown(b, "Ferme")
+			held, release := make(chan struct{}, 100), make(chan struct{})
+			letGo := sync.OnceFunc(func() { close(release) })
+			defer letGo()
+			hold := func(_ http.ResponseWriter, r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, "/inbox") {
+					held <- struct{}{}
+					<-release
+				}
+				return false
+			}
+			a.over(hold)
+			if late {
+				b.over(hold)
+			}
+			if _, err := islands.End(t.Context(), b.store, a.host, islands.Out); err != nil {
+				t.Fatal(err)
+			}
+			<-held // b's word is under way
+			follow := a.with(b).In.Follow
+			if err := a.s.Sync(t.Context(), b.host, false); err == nil {
+				t.Fatal("b answers")
+			}
+			if a.with(b).In.Follow == follow {
+				t.Fatal("a does not remind b")
+			}
+			if late {
+				<-held // a's reminder as well
+			} else {
+				eventually(t, "b is reminded", func() bool {
+					return b.with(a).Out.Follow != "" && strings.HasSuffix(b.with(a).Out.Follow, a.with(b).In.Follow)
+				})
+			}
+			letGo()
+			a.shown(b)
+			eventually(t, "it is over for both", func() bool { return a.with(b).In.State == islands.Ended && !b.with(a).Out.Active() })
+		})
+	}
 }
 
 // TestBackupWhileSomethingArrives: a backup may know that something arrived, and lack it.
