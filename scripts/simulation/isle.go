@@ -97,7 +97,7 @@ func (in *isle) open(ln net.Listener) (err error) {
 	log := slog.New(slog.DiscardHandler)
 	rules := directory.Rules{Category: words.Valid}
 	in.d, err = directory.Open(ctx, directory.Options{
-		Store: in.store, Views: []directory.View{published, in.marks, arrivals{in}}, Log: log, Poll: 5 * time.Second,
+		Store: in.store, Views: []directory.View{published, in.marks, arrivals{in}}, Log: log, Poll: time.Minute,
 		Rules: func() directory.Rules { return rules },
 	})
 	if err != nil {

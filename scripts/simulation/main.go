@@ -47,6 +47,7 @@ func main() {
 	flag.Float64Var(&s.rate, "rate", 20, "changes a second")
 	flag.Float64Var(&s.down, "down", 0.1, "share of the islands that are away at any time")
 	flag.DurationVar(&s.turn, "turn", 40*time.Second, "after which others are away")
+	flag.DurationVar(&s.look, "look", 10*time.Second, "how often an island looks for what its operator decided, and has heard (the program: 2s)")
 	flag.DurationVar(&s.poll, "poll", time.Minute, "how often an island asks those that it follows (the program: 10m)")
 	flag.Uint64Var(&s.seed, "seed", 1, "of what happens by chance")
 	flag.StringVar(&s.folder, "folder", "", "for the stores, some 5 KB an entry; empty for a temporary one")
@@ -165,6 +166,7 @@ func (w *world) mirror(ctx context.Context, s settings, r *report) error {
 			return err
 		}
 	}
+	s.say("read once: %v", time.Since(began).Round(time.Second))
 	if err := w.agree(ctx); err != nil {
 		return err
 	}
