@@ -48,10 +48,21 @@ type sentCorrection struct {
 }
 
 // TakeCorrection keeps what another directory suggests for an entry of ours as a [Proposal]. What came before, or was
-// decided, is not kept twice; a [directory.Invalid] is of no use to anybody.
+// decided, is not kept twice; a [directory.Invalid] is of no use to anybody. Categories that the entry has, or had when its
+// sender read it, may stay.
 func TakeCorrection(d *directory.Directory, rules func() directory.Rules) func(context.Context, directory.Correction) error {
 	return func(ctx context.Context, c directory.Correction) error {
-		if err := directory.Validate(&c.Entry, rules()); err != nil {
+		now, err := d.Entry(ctx, c.Of)
+		if err != nil {
+			return err
+		}
+		base := &now
+		if c.Base != now.Version {
+			if read, err := d.At(ctx, c.Of, c.Base); err == nil {
+				base = &read.Entry
+			}
+		}
+		if err := directory.Validate(&c.Entry, rules().Keeping(&now, base)); err != nil {
 			return err
 		}
 		store := d.Store()

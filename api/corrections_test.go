@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -191,5 +192,38 @@ func TestCorrectionsOfOtherIslands(t *testing.T) {
 		if got := who.post("/e/"+tn.entry(e.ID).Slug+"/suggest", at(second), decision(e, "approve", "")); got.StatusCode == http.StatusSeeOther && got.Header.Get("Location") != "" && strings.HasPrefix(got.Header.Get("Location"), "/moderate?") {
 			t.Error("somebody else decides")
 		}
+	}
+}
+
+// TestCorrectionsKeepForeignWords: a category that the taxonomy does not have (any more) is no reason to refuse what is
+// suggested for its entry, neither unseen nor when it is approved; another one that it does not have is.
+func TestCorrectionsKeepForeignWords(t *testing.T) {
+	tn := openTown(t)
+	tn.server.Corrections = &harbour{open: true}
+	had := "boulangerie-disparue"
+	valid := tn.server.Taxonomy.Valid
+	tn.had = had
+	e := place("Le Fournil", "Lyon", 4.84, 45.76)
+	e.Categories = append([]string{had}, e.Categories...)
+	e = tn.put(e)[0]
+	tn.had = ""
+	take := api.TakeCorrection(tn.d, func() directory.Rules { return directory.Rules{Category: valid} })
+	of := func(categories ...string) directory.Correction {
+		mine := tn.entry(e.ID)
+		mine.Summary, mine.Categories = "Pain au levain.", append(mine.Categories, categories...)
+		return directory.Correction{ID: directory.NewID(), Of: e.ID, Base: mine.Version, Entry: mine, Island: "autre.example", Created: now}
+	}
+	var invalid directory.Invalid
+	if err := take(t.Context(), of("jamais-vue")); !errors.As(err, &invalid) {
+		t.Errorf("a new category that is not there gives %v", err)
+	}
+	c := of()
+	if err := take(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	mod := tn.somebody("mod", account.Moderator, "fr")
+	got := mod.post("/moderate", "/moderate/proposals/"+string(c.ID), decision(e, "approve", ""))
+	if now := tn.entry(e.ID); got.StatusCode != http.StatusSeeOther || now.Summary != "Pain au levain." || now.Categories[0] != had {
+		t.Errorf("approving: %d %+v %s", got.StatusCode, now, got.body)
 	}
 }

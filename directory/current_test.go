@@ -33,3 +33,25 @@ func TestFormerCategories(t *testing.T) {
 		t.Errorf("went back to %v %v", e.Categories, err)
 	}
 }
+
+// TestCategoriesThatAreGone: a category that the taxonomy lost keeps nobody from changing something else of its entries, and
+// can be given to no other.
+func TestCategoriesThatAreGone(t *testing.T) {
+	lost := ""
+	d := openDirectory(t, directory.Options{Rules: func() directory.Rules {
+		return directory.Rules{Category: func(id string) bool { return id != lost }}
+	}})
+	e := place("A")
+	e.Categories = []string{"bakery", "shop"}
+	e = put(t, d, e)
+	lost = "bakery"
+	e.Summary = "Bread."
+	if e = put(t, d, e); !slices.Equal(e.Categories, []string{"bakery", "shop"}) || e.Summary != "Bread." {
+		t.Errorf("changed to %+v", e)
+	}
+	other := place("B")
+	other.Categories = []string{"bakery"}
+	if _, err := d.Put(t.Context(), "test", other); err == nil {
+		t.Error("another entry has it now")
+	}
+}

@@ -35,6 +35,17 @@ type Rules struct {
 	Zone     func(code string) bool
 }
 
+// Keeping are the rules by which the categories of an entry as it stands may stay, also those that the taxonomy does not
+// have (any more). Entries that are nil add nothing.
+func (r Rules) Keeping(stands ...*Entry) Rules {
+	if valid := r.Category; valid != nil {
+		r.Category = func(id string) bool {
+			return valid(id) || slices.ContainsFunc(stands, func(e *Entry) bool { return e != nil && slices.Contains(e.Categories, id) })
+		}
+	}
+	return r
+}
+
 var (
 	slugForm  = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}]+(-[\p{Ll}\p{Lo}\p{Nd}]+)*$`)
 	phoneForm = regexp.MustCompile(`^[+(]?[0-9][0-9 ().,/+-]{1,40}$`)

@@ -195,7 +195,7 @@ func (d *Directory) prepare(ctx context.Context, w *Write, entries []Entry, outc
 			}
 		}
 		if refused == nil {
-			refused = Validate(sameHours(&e, was, op), rules)
+			refused = Validate(sameHours(&e, was, op), rules.Keeping(was))
 		}
 		if refused != nil {
 			outcomes[i] = Outcome{Entry: entries[i], Result: Failed, Err: refused}
