@@ -247,6 +247,47 @@ func TestWeeklyEventOfAnOrganisation(t *testing.T) {
 	}
 }
 
+// TestSecondsOfEventsStay: a form shows minutes; one that leaves them as they were changes nothing of when an event takes
+// place, and proposes nothing. In the hour that comes twice it stays in its own.
+func TestSecondsOfEventsStay(t *testing.T) {
+	s := openPosting(t)
+	anna, visitor := s.member("Anna"), s.visitor()
+	start := time.Date(2027, 10, 31, 1, 30, 24, 167e6, time.UTC) // the second 02:30 in Paris
+	e := anna.owned("Bal de nuit", func(e *directory.Entry) {
+		e.Kind = directory.Event
+		e.Event = &directory.Schedule{Start: start, End: start.Add(90 * time.Minute), Timezone: "Europe/Paris", RRule: "FREQ=WEEKLY;BYDAY=SU;UNTIL=20271231T120000Z",
+			RDates: []time.Time{start.Add(49 * time.Hour)}, Overrides: []directory.Occurrence{{Original: start.AddDate(0, 0, 7), Start: start.AddDate(0, 0, 8), State: directory.Rescheduled}}}
+	})
+	v := visitor.fieldsOfPage("/e/bal-de-nuit/suggest")
+	v.Set("summary", "On danse.")
+	visitor.send("/e/bal-de-nuit/suggest", v).leads(t, "^/add/thanks")
+	list, err := api.Proposals(t.Context(), s.store, "", 10)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d wait, %v", len(list), err)
+	}
+	var proposed directory.Entry
+	if err := directory.DecodeStored(list[0].Entry, &proposed); err != nil {
+		t.Fatal(err)
+	}
+	if diff := directory.Diff(&e, &proposed); len(diff) != 1 || diff[0].Field != "summary" {
+		t.Errorf("it proposes %+v", diff)
+	}
+	v = anna.fieldsOfPage("/e/bal-de-nuit/edit")
+	anna.send("/e/bal-de-nuit/edit", v).leads(t, "^/e/bal-de-nuit$")
+	same := s.bySlug("bal-de-nuit")
+	for _, d := range directory.Diff(&e, &same) {
+		if d.Field != "checked" {
+			t.Errorf("saving an untouched form changed %+v", d)
+		}
+	}
+	v.Set("version", seq(same.Version))
+	v.Set("event.endTime", "04:15")
+	anna.send("/e/bal-de-nuit/edit", v).leads(t, "^/e/bal-de-nuit$")
+	if now := s.bySlug("bal-de-nuit"); !now.Event.Start.Equal(e.Event.Start) || now.Event.End.Format(time.RFC3339Nano) != "2027-10-31T03:15:00Z" {
+		t.Errorf("it is from %v to %v", now.Event.Start, now.Event.End)
+	}
+}
+
 func TestNobodyElseEdits(t *testing.T) {
 	s := openPosting(t)
 	anna, eve := s.member("Anna"), s.member("Eve")

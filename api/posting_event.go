@@ -125,8 +125,8 @@ func (f *filler) event() {
 	}
 	before := v.Start
 	v.AllDay = f.v.Get("event.allDay") != ""
-	v.Start = f.moment("start", v.AllDay, loc)
-	v.End = f.moment("end", v.AllDay, loc)
+	v.Start = sameMinute(f.moment("start", v.AllDay, loc), v.Start)
+	v.End = sameMinute(f.moment("end", v.AllDay, loc), v.End)
 	if v.AllDay {
 		if v.End.IsZero() {
 			v.End = v.Start
@@ -144,6 +144,16 @@ func (f *filler) event() {
 	f.repeat(v, loc, before)
 	f.dates(v, f.e.Event, loc)
 	f.e.Event = v
+}
+
+// sameMinute is what was typed, or the instant that stood when its clock shows the same minute: a form has no seconds, and
+// does not tell the two hours apart when the clocks are put back.
+func sameMinute(typed, stood time.Time) time.Time {
+	const minute = formDate + " " + formTime
+	if !typed.IsZero() && !stood.IsZero() && typed.Format(minute) == stood.In(typed.Location()).Format(minute) {
+		return stood
+	}
+	return typed
 }
 
 // moment reads a date and a time. An end without a date is on the day of the start, or after midnight.
@@ -209,8 +219,8 @@ func (f *filler) repeat(v *directory.Schedule, loc *time.Location, before time.T
 		}
 		rule += ";UNTIL=" + last.UTC().Format("20060102T150405Z")
 	}
-	if choice == "weekly" && v.RRule == "FREQ=WEEKLY" && v.Start.Equal(before) && !strings.Contains(rule, "UNTIL") {
-		return // the same, written shorter
+	if stood, until := repeatOf(v, loc); stood == choice && until == strings.TrimSpace(f.v.Get("event.until")) && v.Start.Equal(before) {
+		return // the same, perhaps written otherwise
 	}
 	if rule != v.RRule || !v.Start.Equal(before) {
 		v.ExDates, v.RDates, v.Overrides = nil, nil, nil

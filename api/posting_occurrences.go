@@ -135,6 +135,7 @@ func (f *filler) dates(v, before *directory.Schedule, loc *time.Location) {
 			continue
 		}
 		if i >= 0 {
+			at = sameMinute(at.In(loc), old).UTC()
 			v.RDates = slices.Delete(v.RDates, i, i+1)
 		}
 		if !at.IsZero() && !slices.ContainsFunc(v.RDates, at.Equal) {
@@ -168,6 +169,7 @@ func (f *filler) date(v *directory.Schedule, original time.Time, field string, l
 	if !ok {
 		return
 	}
+	at = sameMinute(at.In(loc), was.Start).UTC()
 	// Another date that was typed is a move, also without saying so.
 	if state == dateAsPlanned && stateOfDate(v, was) == dateAsPlanned && !at.IsZero() && !at.Equal(was.Start) {
 		state = dateMoved
