@@ -124,7 +124,7 @@ func openFederation(ctx context.Context, c config, d *directory.Directory, publi
 			site := site.get()
 			return islands.Site{Name: site.Name, Summary: site.Tagline, Territory: site.Territory, Languages: site.Languages, Licence: site.Licence, Contact: site.Contact}
 		},
-		Correct: api.TakeCorrection(d, rules(words)), Answered: api.CorrectionAnswered(d.Store(), mailer),
+		Correct: api.TakeCorrection(d, rules(words)), Unfit: func(invalid directory.Invalid) string { return api.CorrectionUnfit(site.get().Languages[0], invalid) }, Answered: api.CorrectionAnswered(d.Store(), mailer),
 	})
 	if err != nil {
 		return nil, err

@@ -87,6 +87,17 @@ func TakeCorrection(d *directory.Directory, rules func() directory.Rules) func(c
 	}
 }
 
+// CorrectionUnfit says in a language why a correction is refused that is not valid here, for people of another directory.
+func CorrectionUnfit(lang string, invalid directory.Invalid) string {
+	l := frontend.T(lang)
+	text := l.Text("corrections.unfit")
+	for _, p := range invalid {
+		field, problem := l.ProblemText(frontend.Problem{Field: p.Field, Code: p.Code, Params: p.Params})
+		text += "\n" + l.Text("corrections.unfit_field", "Field", field, "Problem", problem)
+	}
+	return text
+}
+
 // CorrectionAnswered tells people what another directory says of the corrections that they suggested: "approve", "refuse",
 // "ask" or "lost". The same key is told once.
 func CorrectionAnswered(store directory.Store, mailer *account.Mailer) func(ctx context.Context, id directory.ID, answer, key, reason string) error {

@@ -227,3 +227,21 @@ func TestCorrectionsKeepForeignWords(t *testing.T) {
 		t.Errorf("approving: %d %+v %s", got.StatusCode, now, got.body)
 	}
 }
+
+// TestCorrectionUnfit: who refuses at once says it in the words of its pages, and names the field.
+func TestCorrectionUnfit(t *testing.T) {
+	e := place("", "Lyon", 4.84, 45.76)
+	e.Status, e.Categories = directory.Published, []string{"jamais-vue"}
+	var invalid directory.Invalid
+	if !errors.As(directory.Validate(&e, directory.Rules{Category: func(string) bool { return false }}), &invalid) {
+		t.Fatal("it is valid")
+	}
+	for lang, want := range map[string][]string{"fr": {"Refusée d’office", "Nom : à remplir", "Thèmes", "jamais-vue"}, "en": {"Refused automatically", "Name: ", "jamais-vue"}} {
+		got := api.CorrectionUnfit(lang, invalid)
+		for _, part := range want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %q lacks %q", lang, got, part)
+			}
+		}
+	}
+}

@@ -41,6 +41,8 @@ type Options struct {
 	// Correct keeps a correction that another directory suggests until somebody decides about it; the same may come again,
 	// under the same ID. A [directory.Invalid] refuses it. Nil: none is taken. The decision goes to [Service.AnswerOffer].
 	Correct func(context.Context, directory.Correction) error
+	// Unfit says in the words of this directory why a correction that is not valid is refused at once; nil: in English.
+	Unfit func(directory.Invalid) string
 	// Answered is told what became of a correction that [Service.Suggest] offered: [Approved], [Declined], [Questioned] or
 	// [Lost], with a reason that may be empty. key is the same when the same answer is told again. Nil: nobody is told.
 	Answered func(ctx context.Context, id directory.ID, answer, key, reason string) error

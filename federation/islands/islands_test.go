@@ -109,7 +109,7 @@ func (in *isle) open() {
 		Site: func() islands.Site {
 			return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
 		},
-		Zones: zones, Look: 50 * time.Millisecond, Correct: in.letters.correct, Answered: in.letters.answered,
+		Zones: zones, Look: 50 * time.Millisecond, Correct: in.letters.correct, Unfit: in.letters.unfit, Answered: in.letters.answered,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,10 @@ func (l *letters) correct(_ context.Context, c directory.Correction) error {
 	return nil
 }
 
+func (l *letters) unfit(invalid directory.Invalid) string {
+	return "Pas valable : " + invalid[0].Field
+}
+
 func (l *letters) answered(_ context.Context, id directory.ID, answer, key, reason string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -376,6 +380,21 @@ func TestHostileCorrections(t *testing.T) {
 	if n := len(b.letters.list()); n > 80 {
 		t.Errorf("%d corrections wait", n)
 	}
+}
+
+// TestUnfitCorrections: what is refused at once is refused in the words of the directory that refuses.
+func TestUnfitCorrections(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	mine := b.put(farm("Ferme de b"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	eventually(t, "it arrives", func() bool { return len(a.visible(b.host)) == 1 })
+	was := a.entry(mine.ID)
+	change := was.Clone()
+	change.Summary = strings.Repeat("long ", 1000)
+	if err := a.s.Suggest(t.Context(), directory.NewID(), &was, &change, ""); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the refusal arrives", func() bool { return a.letters.heard() == "refuse Pas valable : summary" })
 }
 
 // TestGoldenOffer holds to a file what a correction is said in.

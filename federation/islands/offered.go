@@ -58,7 +58,7 @@ func (s *Service) suggested(ctx context.Context, peer *Agreement, doc map[string
 	}
 	var invalid directory.Invalid
 	if err := s.Correct(ctx, c); errors.As(err, &invalid) {
-		if err := s.AnswerOffer(ctx, id, Declined, "Not valid here: "+invalid[0].Field); err != nil {
+		if err := s.AnswerOffer(ctx, id, Declined, s.unfit(invalid)); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -69,6 +69,14 @@ func (s *Service) suggested(ctx context.Context, peer *Agreement, doc map[string
 		return rev > 0, nil
 	})
 	return err
+}
+
+// unfit is why a correction is refused that is not valid here, for whoever suggested it.
+func (s *Service) unfit(invalid directory.Invalid) string {
+	if s.Unfit != nil {
+		return s.Unfit(invalid)
+	}
+	return "Not valid here: " + invalid[0].Field
 }
 
 // roomFor says whether one more correction of an island may wait.
