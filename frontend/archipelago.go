@@ -116,6 +116,15 @@ type ScopeForm struct {
 	PassOn     bool
 	Wrong      []string
 	Open       bool // it was used a moment ago
+	Stands     bool // what it asks for is shown already
+}
+
+// title is a code of the locale's [archipelago_form].
+func (f *ScopeForm) title() string {
+	if f.Stands && f.Name == "ask" {
+		return "change"
+	}
+	return f.Name
 }
 
 func (f *ScopeForm) id(field string) string { return f.Name + "-" + field }

@@ -68,7 +68,7 @@ var families = map[string][]string{
 	"queue_same": {"register", "website", "mail", "phone", "name"}, "report": nil, "report_category": {"wrong", "closed", "moved", "duplicate", "inappropriate", "rights", "elsewhere"},
 	"posting_date": DateStates, "posting_dates": nil,
 	"archipelago":       nil, // some are said by package archipelago
-	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "offer", "give"},
+	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "change", "offer", "give"},
 	"archipelago_lead": {"ask", "offer", "give"}, "archipelago_others": {"ask", "offer", "give"}, "archipelago_pass": {"in", "out"},
 	"archipelago_in": islandStates, "archipelago_out": islandStates, "archipelago_words": {"open", "known", "rest"}, "archipelago_held": {"waiting", "aside"},
 	"archipelago_do":   {"ask", "offer", "give", "accept", "refuse", "pause", "resume", "end", "withdraw", "decline", "now", "compare"},

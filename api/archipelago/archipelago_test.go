@@ -72,7 +72,7 @@ func TestWay(t *testing.T) {
 		t.Fatalf("finding: %d %s", got.status, got.location)
 	}
 	at := frontend.IslandURL(b.host)
-	if got := alice.get(at); !strings.Contains(got.body, "Île B") || !strings.Contains(got.body, "ODbL-1.0") || !strings.Contains(got.body, `name="message"`) {
+	if got := alice.get(at); !strings.Contains(got.body, "Île B") || !strings.Contains(got.body, "ODbL-1.0") || !strings.Contains(got.body, "<summary>Demander ses fiches</summary>") || !strings.Contains(got.body, `name="message"`) {
 		t.Fatalf("the island: %d", got.status)
 	}
 	// What is wrong is said, and what was typed stays.
@@ -106,6 +106,9 @@ func TestWay(t *testing.T) {
 		t.Errorf("refusing what was accepted: %d", got.status)
 	}
 	eventually(t, "the entry waits", func() bool { return a.entry(first.ID).Status == directory.Pending })
+	if page := alice.get(at).body; !strings.Contains(page, "<summary>Changer ce que nous demandons</summary>") || strings.Contains(page, "<summary>Demander ses fiches") {
+		t.Error("what is shown already is asked for anew")
+	}
 	if a.with(b).In.PassOn {
 		t.Error("it may pass on what it may not")
 	}

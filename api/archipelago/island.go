@@ -189,6 +189,7 @@ func (h *handlers) forms(v *frontend.IslandView, st *islands.Status, tried attem
 			want = st.In.Agreed
 		}
 		v.Ask = form("ask", want, theirs, append(slices.Clone(st.About.Languages), h.Languages()...))
+		v.Ask.Stands = st.In.Active()
 		v.Ask.Open = v.Ask.Open || st.In.State == "" && st.Out.State == "" || st.In.State == islands.Offered
 	}
 	switch {
