@@ -161,6 +161,9 @@ func TestCorrectionsOfOtherIslands(t *testing.T) {
 	if !strings.Contains(body, "proposée par une île voisine : autre.example") || strings.Contains(body, "<script>alert(1)") || !strings.Contains(body, "Casino") {
 		t.Errorf("the queue shows %s", body)
 	}
+	if !strings.Contains(body, "L’île la reçoit") || strings.Contains(body, "La personne la reçoit par courriel") {
+		t.Error("the queue does not say who receives the reason")
+	}
 	at := func(c directory.Correction) string { return "/moderate/proposals/" + string(c.ID) }
 	if got := mod.post("/moderate", at(first), decision(e, "ask", "")); got.StatusCode != http.StatusBadRequest || len(h.answers) != 0 {
 		t.Errorf("a question without words: %d", got.StatusCode)

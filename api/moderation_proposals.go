@@ -66,7 +66,7 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 			}
 			if p.Island != "" {
 				name := s.island(p.Island)
-				item.Author, item.Facts = name, []string{frontend.T(show.lang).Text("corrections.from", "Island", name)}
+				item.ToIsland, item.Author, item.Facts = true, name, []string{frontend.T(show.lang).Text("corrections.from", "Island", name)}
 			}
 			if p.Asked != nil {
 				item.Asked = &frontend.QueueQuestion{At: p.Asked.At.In(show.zone), Text: p.Asked.Text}

@@ -48,6 +48,7 @@ type QueueItem struct {
 	Version     int64  // that the decision is about
 	Asked       *QueueQuestion
 	From        string   // address of who reports from another server; empty: it comes from here
+	ToIsland    bool     // another directory learns of the reason
 	Unheard     bool     // nobody learns of the reason
 	Report      string   // code of the locale's [report_category]; empty: no report
 	Choices     []string // codes of the locale's [decision]
