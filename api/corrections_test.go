@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/api"
 	"archipel/api/account"
@@ -245,6 +247,46 @@ func TestCorrectionUnfit(t *testing.T) {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s: %q lacks %q", lang, got, part)
 			}
+		}
+	}
+}
+
+// TestQueueReadsAsPeopleWrite: times, categories, languages and countries are not shown as the program keeps them.
+func TestQueueReadsAsPeopleWrite(t *testing.T) {
+	tn := openTown(t)
+	tn.server.Corrections = &harbour{open: true}
+	site := api.DefaultSite()
+	site.Timezone = "Europe/Paris"
+	tn.server.Site = func() api.Site { return site }
+	e := event("Bal", time.Date(2026, 12, 22, 10, 53, 24, 167e6, time.UTC), "")
+	e.Address = &directory.Address{Locality: "Lyon", Country: "FR"}
+	e.Categories, e.Lang, e.Event.Languages = []string{"coworking"}, "fr", []string{"fr"}
+	e = tn.put(e)[0]
+	mine := e.Clone()
+	mine.Event.Start, mine.Address.Country, mine.Lang = e.Event.Start.Add(time.Hour), "CH", "de"
+	mine.Event.End = e.Event.End.Add(time.Second) // the same minute
+	mine.Categories, mine.Event.Languages = []string{"atelier-velo"}, []string{"fr", "es"}
+	mine.Summary = "2026-12-22T10:53:24Z fr atelier-velo"
+	take := api.TakeCorrection(tn.d, func() directory.Rules { return directory.Rules{} })
+	if err := take(t.Context(), directory.Correction{ID: directory.NewID(), Of: e.ID, Base: e.Version, Entry: mine, Island: "autre.example", Created: now}); err != nil {
+		t.Fatal(err)
+	}
+	body := tn.somebody("mod", account.Moderator, "fr").get("/moderate?show=correction").body
+	_, diff, _ := strings.Cut(body, `<dl class="diff">`)
+	diff, _, _ = strings.Cut(diff, "</dl>")
+	text := strings.Join(strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(diff, " ")), " ")
+	label := tn.server.Taxonomy.Label("atelier-velo", "fr")
+	if label == "atelier-velo" {
+		t.Fatal("the category has no name")
+	}
+	for _, want := range []string{"22 décembre 2026,", "11:53", "12:53", label, "Suisse", "allemand", "espagnol", "2026-12-22T12:53:25.167Z", "2026-12-22T10:53:24Z fr atelier-velo"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the queue lacks %q: %s", want, text)
+		}
+	}
+	for _, raw := range []string{"24.167Z Début", "2026-12-22T11:53", "coworking", "CH"} {
+		if strings.Contains(text, raw) {
+			t.Errorf("the queue shows %q: %s", raw, text)
 		}
 	}
 }

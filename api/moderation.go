@@ -239,7 +239,7 @@ func (s *Server) waitingItem(ctx context.Context, actor *account.Actor, show pre
 	if st.asked != nil {
 		item.Asked = &frontend.QueueQuestion{At: st.asked.Time.In(show.zone), Text: st.asked.Note, Answered: st.answered}
 	}
-	item.Fields = shownFields(st.base, e)
+	item.Fields = show.readable(shownFields(st.base, e))
 	if st.base == nil {
 		if item.Same, err = s.alike(ctx, actor, e); err != nil {
 			return item, err

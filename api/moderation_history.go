@@ -102,6 +102,7 @@ func (s *Server) showVersions(c *fiber.Ctx, wrong, note string) error {
 			for _, f := range directory.Diff(&old.Entry, &later.Entry) {
 				v.Fields = append(v.Fields, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 			}
+			v.Fields = s.presenter(s.lang(c)).readable(v.Fields)
 		}
 		v.MayRevert = v.MayRevert && !old.Redacted && from != e.Version
 	} else if len(v.Lines) > 1 {

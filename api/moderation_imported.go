@@ -61,7 +61,7 @@ func (s *Server) importedItems(c *fiber.Ctx, lang string) (items []frontend.Queu
 				return items, "/moderate?" + url.Values{"show": {"imported"}, "after": {last[len("i-"):]}}.Encode(), nil
 			}
 			item := frontend.QueueItem{ID: "i-" + string(e.ID), Type: "imported", Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Since: e.Created.In(show.zone), Author: e.Source.Name, Action: "/moderate/imported/" + string(e.ID),
-				Version: int64(e.Version), Choices: importedDecisions, PageURL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug), VersionsURL: frontend.VersionsURL(e.Slug), Fields: shownFields(nil, e)}
+				Version: int64(e.Version), Choices: importedDecisions, PageURL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug), VersionsURL: frontend.VersionsURL(e.Slug), Fields: show.readable(shownFields(nil, e))}
 			if id := e.MainCategory(); id != "" {
 				item.Category = show.category(id)
 			}

@@ -74,7 +74,7 @@ func (s *Server) proposalItems(ctx context.Context, actor *account.Actor, show p
 			if e.Public() {
 				item.PageURL, item.EditURL, item.VersionsURL = frontend.EntryURL(e.Slug), frontend.EditURL(e.Slug), frontend.VersionsURL(e.Slug)
 			}
-			item.Fields = shownFields(&e, &merged)
+			item.Fields = show.readable(shownFields(&e, &merged))
 			items = append(items, item)
 		}
 	}

@@ -329,9 +329,9 @@ func (s *Server) changedItem(ctx context.Context, show presenter, e *directory.E
 		return item, err
 	}
 	if base.Redacted {
-		item.Fields, item.Choices = shownFields(nil, e), []string{"seen", "ask"}
+		item.Fields, item.Choices = show.readable(shownFields(nil, e)), []string{"seen", "ask"}
 	} else {
-		item.Fields = judged(&base.Entry, e)
+		item.Fields = show.readable(judged(&base.Entry, e))
 	}
 	return item, nil
 }

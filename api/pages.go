@@ -410,6 +410,7 @@ func (s *Server) historyPage(c *fiber.Ctx) error {
 		} else if !ch.Entry.Public() {
 			line.Note = ""
 		}
+		line.Fields = show.readable(line.Fields)
 		v.Changes = append(v.Changes, line)
 	}
 	if len(changes) > perPage {
