@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,6 +112,40 @@ func TestServerAway(t *testing.T) {
 			searchtest.Consume(t, f.index, changes)
 			if got := f.total(t, "écrit pendant la panne"); got != 1 {
 				t.Errorf("consumed again: found %d, want 1", got)
+			}
+		})
+	}
+}
+
+// TestSilence has the server take one request of the work in the background and never answer it: the index comes back
+// all the same.
+func TestSilence(t *testing.T) {
+	for _, silent := range []string{"/stats", "/documents/", "/documents", "/tasks/"} {
+		t.Run(strings.Trim(silent, "/"), func(t *testing.T) {
+			f := filled(t, func(o *meili.Options) { o.Timeout = 200 * time.Millisecond })
+			var asked, away atomic.Bool
+			away.Store(true)
+			f.server.Break(meilitest.Faults{Refuse: func(r *http.Request) *meilitest.Error {
+				if away.Load() {
+					return &meilitest.Error{Status: 503, Message: "away", Code: "away", Type: "internal"}
+				}
+				matches := strings.HasSuffix(r.URL.Path, silent) || strings.HasSuffix(silent, "/") && strings.Contains(r.URL.Path, silent)
+				if matches && asked.CompareAndSwap(false, true) {
+					_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
+					<-r.Context().Done()
+				}
+				return nil
+			}})
+			if err := f.index.Consume(t.Context(), f.log.Put(entry("Écrit dans le silence"))); !errors.Is(err, search.ErrUnavailable) {
+				t.Errorf("consume: got %v, want %v", err, search.ErrUnavailable)
+			}
+			away.Store(false)
+			searchtest.WaitReady(t, f.index, 40)
+			if !asked.Load() {
+				t.Errorf("nothing was asked at %s", silent)
+			}
+			if got := f.total(t, "écrit dans le silence"); got != 1 {
+				t.Errorf("written while the server was silent: found %d, want 1", got)
 			}
 		})
 	}

@@ -64,6 +64,10 @@ type Index struct {
 
 var _ search.Index = (*Index)(nil)
 
+// patience is how many times longer than a search any other request may take. A server that took a connection and then
+// fell silent must not hold up the work in the background for ever.
+const patience = 15
+
 // Open returns an index on the server. It does not wait for the server, which may be away.
 func Open(opt Options) (*Index, error) {
 	if !strings.HasPrefix(opt.URL, "http://") && !strings.HasPrefix(opt.URL, "https://") {
@@ -95,7 +99,7 @@ func Open(opt Options) (*Index, error) {
 	x := &Index{
 		opt: opt, settings: settings(opt.Languages), write: make(chan struct{}, 1), kick: make(chan struct{}, 1), done: make(chan struct{}),
 		client: meilisearch.New(strings.TrimRight(opt.URL, "/"), meilisearch.WithAPIKey(opt.Key), meilisearch.DisableRetries(),
-			meilisearch.WithCustomClient(&http.Client{Transport: transport})),
+			meilisearch.WithCustomClient(&http.Client{Transport: transport, Timeout: patience * opt.Timeout})),
 	}
 	x.version = version(x.settings)
 	x.write <- struct{}{}

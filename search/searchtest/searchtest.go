@@ -48,7 +48,7 @@ func Run(t *testing.T, open Open) {
 // WaitReady waits until x has come to a Seq.
 func WaitReady(t *testing.T, x search.Index, at directory.Seq) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		st := x.Status(context.Background())
 		if st.Err == nil && !st.Rebuilding && st.At >= at {
@@ -64,7 +64,7 @@ func WaitReady(t *testing.T, x search.Index, at directory.Seq) {
 // Consume gives changes to x until it takes them, as a directory does.
 func Consume(t *testing.T, x search.Index, changes []directory.Change) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		err := x.Consume(context.Background(), changes)
 		if err == nil {
