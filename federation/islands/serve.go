@@ -73,6 +73,12 @@ func (d *sender) mayHaveShown(e *directory.Entry) bool {
 	return d.a.Out.holds(&candidate{Entry: e, words: d.s.wordsOf(e), zoneOf: d.s.Zones})
 }
 
+// neverShown reports, from the change alone, that an island was told nothing of its entry before: it begins here, or belongs
+// to others, which this island does not ask for. The log of a directory that follows many is full of such changes.
+func (d *sender) neverShown(c *directory.Change) bool {
+	return c.Op == directory.OpCreate || c.Entry.Origin == d.a.Host || c.Entry.Origin != "" && !d.a.Out.Asked.Others
+}
+
 // showed reports whether an island may have been told of an entry after the change since and before the change before.
 func (d *sender) showed(ctx context.Context, id directory.ID, since, before directory.Seq) (bool, error) {
 	for {
@@ -272,7 +278,7 @@ func (d *sender) items(ctx context.Context, changes []directory.Change, since di
 					}
 					continue
 				}
-				if anew || d.s.Now().Sub(changes[i].Time) > tombstonesKept {
+				if anew || d.neverShown(&changes[i]) || d.s.Now().Sub(changes[i].Time) > tombstonesKept {
 					continue
 				}
 				showed, err := d.showed(ctx, e.ID, since, changes[i].Seq)
