@@ -75,7 +75,7 @@ func TestAccountsInABrowser(t *testing.T) {
 func linkTo(t *testing.T, dir, to string) string {
 	t.Helper()
 	link := regexp.MustCompile(`/confirm\?token=[A-Za-z0-9_-]+`)
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(dir, "mails", "*.eml"))
 		if err != nil {
 			t.Fatal(err)

@@ -154,7 +154,7 @@ func association(t *testing.T) {
 			author.until(fmt.Sprintf(`location.pathname === "/e/%s"`, slug))
 			visitor.open("/e/" + slug)
 			visitor.until(`document.body.textContent.includes("on apprend")`)
-			for deadline := time.Now().Add(30 * time.Second); ; { // the queue is told from the log
+			for deadline := time.Now().Add(2 * time.Minute); ; { // the queue is told from the log
 				moderator.open("/moderate?show=changed")
 				if moderator.is(fmt.Sprintf(`!!(e => e && e.querySelector(".diff del, .diff ins"))(%s)`, queued(name))) {
 					break

@@ -148,7 +148,7 @@ func enterAs(w *window, dir, mail, role string) {
 func mailSays(t *testing.T, dir, words string, want int) {
 	t.Helper()
 	got := 0
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(dir, "mails", "*"))
 		if err != nil {
 			t.Fatal(err)

@@ -107,7 +107,7 @@ func (p *program) kill() {
 		_ = p.cmd.Process.Signal(syscall.SIGKILL)
 		select {
 		case <-p.ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (p *program) stop() error {
 	select {
 	case err := <-p.ended:
 		return err
-	case <-time.After(12 * time.Second):
+	case <-time.After(time.Minute):
 		return errors.New("it does not stop")
 	}
 }

@@ -55,7 +55,7 @@ func (p *person) brings(page, action, file, content string, fields map[string]st
 // within waits for a state of a page.
 func (p *person) within(path, text string) answer {
 	p.tn.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		got := p.get(path)
 		if strings.Contains(got.body, text) {
 			return got

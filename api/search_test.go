@@ -92,7 +92,7 @@ func openFinding(t *testing.T, addresses http.HandlerFunc) *site {
 	t.Cleanup(func() { stop(); <-done })
 	s := &site{t: t, d: d, store: store, server: server, index: index}
 	s.put(region()...)
-	for end := time.Now().Add(20 * time.Second); finder.Status(t.Context()).At < d.Head(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); finder.Status(t.Context()).At < d.Head(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the index stays at %+v", finder.Status(t.Context()))
 		}
@@ -467,7 +467,7 @@ func TestAddresses(t *testing.T) {
 	mode.Store("hangs")
 	began := time.Now()
 	body := get("/?q=" + url.QueryEscape("7 chemin des Vignes, 42000 Saint-Étienne"))
-	if took := time.Since(began); took > 4*time.Second || took < time.Second {
+	if took := time.Since(began); took > 15*time.Second || took < time.Second {
 		t.Errorf("the list took %v", took)
 	}
 	if !strings.Contains(body, "service d’adresses ne répond pas") || !strings.Contains(body, "<strong>Saint-Étienne (42)</strong>") {

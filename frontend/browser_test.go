@@ -57,7 +57,7 @@ func startBrowser(t *testing.T) (context.Context, string, *watch) {
 // send gives the browser one command.
 func send[P, R any](t *testing.T, tab context.Context, command cdp.Command[P, R], params P) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 1*time.Minute)
 	defer cancel()
 	if _, err := chromedp.Call(ctx, command, params); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func send[P, R any](t *testing.T, tab context.Context, command cdp.Command[P, R]
 // do runs steps with a limit.
 func do(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 1*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func do(t *testing.T, tab context.Context, steps ...chromedp.Action[chromedp.Voi
 // js evaluates an expression, a promise awaited.
 func js[T any](t *testing.T, tab context.Context, expression string) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 20*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 1*time.Minute)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -89,7 +89,7 @@ func js[T any](t *testing.T, tab context.Context, expression string) T {
 // until waits for an expression to be true. An answer that a navigation cuts off is asked again.
 func until(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(tab, 15*time.Second)
+	ctx, cancel := context.WithTimeout(tab, 1*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")")); err == nil && ok {

@@ -21,7 +21,7 @@ func square(west, south, east, north float64) *directory.Shape {
 func (in *isle) shown(of *isle, names ...string) {
 	in.t.Helper()
 	want := fmt.Sprint(sorted(names))
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for in.names(of.host) != want {
 		if time.Now().After(deadline) {
 			in.t.Fatalf("%s shows %s of %s, want %s", in.host, in.names(of.host), of.host, want)

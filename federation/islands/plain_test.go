@@ -202,7 +202,7 @@ func (f *elsewhere) followed(typed string, scope islands.Scope, policy islands.P
 func (in *isle) list(origin, want string) {
 	in.t.Helper()
 	got := ""
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if got = in.names(origin); got == want {
 			return
 		}
