@@ -22,16 +22,38 @@ const maxActivity = directory.MaxRecordValue - 4<<10
 // message is a request as it must have been signed: with our own scheme and host, whatever it claims. The texts are copies,
 // since the web server uses their memory again.
 func (s *Service) message(r *http.Request, body []byte) *signature.Message {
-	header := make(http.Header, len(r.Header))
-	for k, values := range r.Header {
-		for _, v := range values {
-			header.Add(strings.Clone(k), strings.Clone(v))
-		}
-	}
+	header := copied(r.Header)
 	scheme, _, _ := strings.Cut(s.base, "://")
 	return &signature.Message{
 		Method: strings.Clone(r.Method), Scheme: scheme, Host: s.base[len(scheme)+3:], Target: strings.Clone(r.URL.RequestURI()), Header: header, Body: body,
 	}
+}
+
+// copied is a header whose texts are copies, all in one piece of memory.
+func copied(from http.Header) http.Header {
+	size, values := 0, 0
+	for k, list := range from {
+		size, values = size+len(k), values+len(list)
+		for _, v := range list {
+			size += len(v)
+		}
+	}
+	var text strings.Builder
+	text.Grow(size) // so that what was written never moves
+	keep := func(s string) string {
+		at := text.Len()
+		text.WriteString(s)
+		return text.String()[at:]
+	}
+	header, all := make(http.Header, len(from)), make([]string, 0, values)
+	for k, list := range from {
+		at := len(all)
+		for _, v := range list {
+			all = append(all, keep(v))
+		}
+		header[keep(k)] = all[at:len(all):len(all)]
+	}
+	return header
 }
 
 // inbox takes an activity: cheap checks first, then the signature, then it is kept, and done later.

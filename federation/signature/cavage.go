@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,9 +72,15 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 		}
 	}
 	path, query, _ := strings.Cut(m.Target, "?")
-	r := &http.Request{Method: m.Method, Host: m.Host, URL: &url.URL{Path: path, RawQuery: query}, Header: maps.Clone(m.Header)}
-	r.Header.Del("Authorization") // the library looks there too
-	r.Header.Set("Host", m.Host)
+	// The library is given what is covered, and nothing else: it would also look at Authorization.
+	h := make(http.Header, len(covered)+2)
+	for _, name := range covered {
+		if name = http.CanonicalHeaderKey(name); m.Header[name] != nil && name != "Authorization" {
+			h[name] = m.Header[name]
+		}
+	}
+	h["Signature"], h["Host"] = all, []string{m.Host}
+	r := &http.Request{Method: m.Method, Host: m.Host, URL: &url.URL{Path: path, RawQuery: query}, Header: h}
 	v, err := httpsig.NewVerifier(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForm, err)

@@ -92,6 +92,26 @@ func TestSignedRequestsVerify(t *testing.T) {
 	})
 }
 
+// TestAuthorizationIsNoSignature: what looks like a signature there is neither read nor in the way of the true one.
+func TestAuthorizationIsNoSignature(t *testing.T) {
+	now := time.Now()
+	forms(t, func(t *testing.T, form, key string) {
+		m := signed(t, http.MethodPost, form, key, now)
+		m.Header.Set("Authorization", `Signature keyId="https://elsewhere.example/u/2#main-key",headers="host",signature="AAAA"`)
+		s, err := Parse(m, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Verify(testKeys()[key].Public()); err != nil || s.KeyID != "https://ecrins.example/u/1#main-key" {
+			t.Errorf("by %q: %v", s.KeyID, err)
+		}
+		m.Header.Del("Signature")
+		if _, err := Parse(m, now); err == nil {
+			t.Error("a signature in Authorization alone is taken")
+		}
+	})
+}
+
 // TestAttackedRequests changes what an attacker may change. Each must be refused.
 func TestAttackedRequests(t *testing.T) {
 	now := time.Now()
