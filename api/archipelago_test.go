@@ -316,3 +316,18 @@ func TestCurate(t *testing.T) {
 		t.Error("a visitor learns of it")
 	}
 }
+
+// TestDemoSpeaksOfItsOwn: in a demonstration, what comes from another island is not called fictitious.
+func TestDemoSpeaksOfItsOwn(t *testing.T) {
+	tn, _, mirrored := openShores(t)
+	site := api.DefaultSite()
+	site.Demo = true
+	tn.server.Site = func() api.Site { return site }
+	const fictitious = "sert à la démonstration"
+	if body := tn.get("/e/la-notre").body; !strings.Contains(body, fictitious) {
+		t.Error("the page of our own entry does not say that it is fictitious")
+	}
+	if body := tn.get("/e/" + mirrored.Slug).body; !strings.Contains(body, "La Leur") || strings.Contains(body, fictitious) {
+		t.Error("the page of an entry of another island says that it is fictitious")
+	}
+}

@@ -153,7 +153,7 @@ func (p presenter) card(e *directory.Entry, distance float64) frontend.Card {
 	h := e.Hours()
 	c := frontend.Card{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Town: e.Town(), Distance: distance,
-		Summary: summary, Position: position(e), Alive: p.alive(e, h), Fictitious: p.demo, PrintHours: p.hoursLine(e, h),
+		Summary: summary, Position: position(e), Alive: p.alive(e, h), Fictitious: p.demo && e.Origin == "", PrintHours: p.hoursLine(e, h),
 	}
 	if a := e.Address; a != nil {
 		c.PrintLine = join(", ", a.Street, join(" ", a.PostalCode, a.Locality))
@@ -194,7 +194,7 @@ func (p presenter) entry(ctx context.Context, e *directory.Entry) (frontend.Entr
 	v := frontend.EntryView{
 		ID: string(e.ID), Slug: e.Slug, Name: name, Kind: string(e.Kind), Category: p.category(e.MainCategory()), Tags: e.Tags, Town: e.Town(),
 		Summary: summary, DescriptionHTML: renderMarkdown(description), Position: position(e), Alive: p.alive(e, h),
-		Created: inZone(e.Created, p.zone), Updated: inZone(e.Updated, p.zone), Version: int64(e.Version), Fictitious: p.demo,
+		Created: inZone(e.Created, p.zone), Updated: inZone(e.Updated, p.zone), Version: int64(e.Version), Fictitious: p.demo && e.Origin == "",
 		Claimed:    inZone(e.Claimed, p.zone),
 		SchemaType: p.s.Taxonomy.SchemaType(e.MainCategory(), e.Kind),
 	}

@@ -44,7 +44,7 @@ type Territory struct {
 	Name  string           `json:"name,omitempty"`
 	Zones []string         `json:"zones,omitempty"`
 	Shape *directory.Shape `json:"geometry,omitempty"`
-	Box   *[4]float64      `json:"bbox,omitempty"` // of its entries: west, south, east, north
+	Box   *[4]float64      `json:"bbox,omitempty"` // around nearly all of its entries: west, south, east, north
 }
 
 // Words lists the categories of a directory: id, labels, and what they are elsewhere.

@@ -13,14 +13,20 @@ import (
 )
 
 // Mirrors is a [directory.View] of what belongs to other directories: whose it is, by whom it came, in which version. It
-// costs some 100 bytes for each entry of others, and 30 for each of ours. The zero value is ready.
+// costs some 100 bytes for each entry of others, and 60 for each of ours. The zero value is ready.
 type Mirrors struct {
 	mu    sync.RWMutex
 	all   map[uuid.UUID]mark
 	names names // hosts, and lists of hosts
-	own   map[uuid.UUID]directory.Kind
+	own   map[uuid.UUID]home
 	kinds map[directory.Kind]int
-	box   *[4]float64 // of our entries; it does not shrink
+}
+
+// home is what is known of one of our own public entries.
+type home struct {
+	kind  directory.Kind
+	at    [2]float32 // longitude, latitude of its first site
+	sited bool
 }
 
 // mark is what is known of one entry of others.
@@ -58,7 +64,7 @@ func (m *Mirrors) Apply(entries []directory.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil {
-		m.all, m.own, m.kinds = map[uuid.UUID]mark{}, map[uuid.UUID]directory.Kind{}, map[directory.Kind]int{}
+		m.all, m.own, m.kinds = map[uuid.UUID]mark{}, map[uuid.UUID]home{}, map[directory.Kind]int{}
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -89,35 +95,48 @@ func (m *Mirrors) Apply(entries []directory.Entry) {
 }
 
 func (m *Mirrors) ownEntry(id uuid.UUID, e *directory.Entry) {
-	if kind, ok := m.own[id]; ok {
-		m.kinds[kind]--
+	if h, ok := m.own[id]; ok {
+		m.kinds[h.kind]--
 		delete(m.own, id)
 	}
 	if !e.Public() {
 		return
 	}
-	m.own[id] = e.Kind
-	m.kinds[e.Kind]++
-	for _, p := range e.Sites {
-		if m.box == nil {
-			m.box = &[4]float64{p[0], p[1], p[0], p[1]}
-		}
-		m.box[0], m.box[1], m.box[2], m.box[3] = min(m.box[0], p[0]), min(m.box[1], p[1]), max(m.box[2], p[0]), max(m.box[3], p[1])
+	h := home{kind: e.Kind}
+	if len(e.Sites) > 0 {
+		h.at, h.sited = [2]float32{float32(e.Sites[0][0]), float32(e.Sites[0][1])}, true
 	}
+	m.own[id] = h
+	m.kinds[e.Kind]++
 }
 
+// edge is the share of our entries on each of the four sides that is left out of the box around them: a few far away, or
+// placed wrongly, would have a directory of one country lie in the middle of the ocean.
+const edge = 0.02
+
+// ours counts our own public entries by kind, and gives the box (west, south, east, north, in degrees) around nearly all of
+// them, nil when none has a place.
 func (m *Mirrors) ours() (map[directory.Kind]int, *[4]float64) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	var lons, lats []float32
+	for _, h := range m.own {
+		if h.sited {
+			lons, lats = append(lons, h.at[0]), append(lats, h.at[1])
+		}
+	}
 	counts := make(map[directory.Kind]int, len(m.kinds))
 	for k, n := range m.kinds {
 		counts[k] = n
 	}
-	if m.box == nil {
+	if len(lons) == 0 {
 		return counts, nil
 	}
-	box := *m.box
-	return counts, &box
+	slices.Sort(lons)
+	slices.Sort(lats)
+	first := int(edge * float64(len(lons)))
+	last := len(lons) - 1 - first
+	return counts, &[4]float64{float64(lons[first]), float64(lats[first]), float64(lons[last]), float64(lats[last])}
 }
 
 // Len is how many entries of others are public.
