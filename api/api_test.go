@@ -28,6 +28,7 @@ import (
 var now = time.Date(2027, 3, 12, 9, 0, 0, 0, time.UTC)
 
 type site struct {
+	had    string // a category that the taxonomy had
 	t      testing.TB
 	d      *directory.Directory
 	store  directory.Store
@@ -59,7 +60,7 @@ func open(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	return &site{t, d, store, server, index}
+	return &site{t: t, d: d, store: store, server: server, index: index}
 }
 
 func (s *site) put(entries ...directory.Entry) []directory.Entry {

@@ -58,7 +58,7 @@ func (s *Server) showCurate(c *fiber.Ctx, e *directory.Entry, now Curation, rev 
 	p.Title = l.Text("curate.title", "Name", e.Name)
 	name, page := s.origin(e)
 	v := frontend.CurateView{
-		Slug: e.Slug, Name: e.Name, Public: e.Public(), Origin: frontend.Source{Name: name, URL: page}, Groups: s.categoryOptions(p.Lang), Chosen: now.Categories,
+		Slug: e.Slug, Name: e.Name, Public: e.Public(), Origin: frontend.Source{Name: name, URL: page}, Groups: s.categoriesWith(p.Lang, now.Categories), Chosen: now.Categories,
 		Tags: strings.Join(now.Tags, ", "), Hide: now.Hide, Highlight: now.Highlight, Remark: now.Remark, Revision: rev, Done: c.Method() == fiber.MethodGet && c.Query("done") == "1",
 	}
 	if theirs != nil {

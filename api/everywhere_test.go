@@ -79,7 +79,7 @@ func openWhole(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	tn.site = &site{t, d, store, server, index}
+	tn.site = &site{t: t, d: d, store: store, server: server, index: index}
 	return tn
 }
 

@@ -99,7 +99,7 @@ func openTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	tn.site = &site{t, d, store, server, index}
+	tn.site = &site{t: t, d: d, store: store, server: server, index: index}
 	return tn
 }
 

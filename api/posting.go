@@ -190,14 +190,15 @@ func (s *Server) takeStep(c *fiber.Ctx, d *draft, step string) error {
 func (s *Server) build(d *draft) (directory.Entry, directory.Invalid) {
 	e := directory.Entry{ID: d.ID, Status: directory.Pending}
 	problems := s.fill(d.Values, &e)
-	return e, append(problems, s.judge(&e, problems)...)
+	return e, append(problems, s.judge(&e, nil, problems)...)
 }
 
-// judge normalises an entry and gives what is wrong with it, fields aside of which a form has already complained.
-func (s *Server) judge(e *directory.Entry, said directory.Invalid) directory.Invalid {
+// judge normalises an entry and gives what is wrong with it, fields aside of which a form has already complained. What
+// stands may keep its categories.
+func (s *Server) judge(e, stands *directory.Entry, said directory.Invalid) directory.Invalid {
 	directory.Normalize(e)
 	var found directory.Invalid
-	err := directory.Validate(e, directory.Rules{Category: s.Taxonomy.Valid, Zone: s.validZone})
+	err := directory.Validate(e, directory.Rules{Category: s.Taxonomy.Valid, Zone: s.validZone}.Keeping(stands))
 	if !errors.As(err, &found) {
 		return nil
 	}

@@ -179,7 +179,7 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 		problems = append(problems, untied...)
 	}
 	wrong := s.fill(typed, &mine)
-	judged := s.judge(&mine, wrong)
+	judged := s.judge(&mine, &stands, wrong)
 	if mine.OpeningHours == e.OpeningHours { // what stands may stay, also what was kept before there was a check of it
 		judged = slices.DeleteFunc(judged, func(p directory.Problem) bool { return p.Field == "openingHours" })
 	}

@@ -71,19 +71,22 @@ func unescape(s string) string {
 func TestEditKeepsWhatTheFormDoesNotShow(t *testing.T) {
 	s := openPosting(t)
 	anna := s.member("Anna")
+	s.had = "disparue" // the taxonomy loses it before the form is opened
 	full := anna.owned("La Fourmilière", func(e *directory.Entry) {
 		e.Sites = append(e.Sites, orb.Point{4.5, 45.5})
-		e.Categories = []string{"coworking", "atelier-velo", "energie"}
+		e.Categories = []string{"coworking", "atelier-velo", "energie", "disparue", "amap", "repair-cafe", "tiers-lieu", "ferme"}
 		e.Links = []directory.Link{{Rel: "mastodon", URL: "https://social.example/@f", Title: "Nous"}}
 		e.Extra = map[string]string{"clé": "valeur"}
 		e.Identifiers = map[string]string{"siret": "12345678900012"}
 		e.Accessibility = map[string]string{"toilets": "yes"}
 		e.Description = "Ligne 1\n\nLigne 2 <b>&amp;"
 		e.Tags = []string{"un", "deux mots"}
+		e.Area = &directory.Area{Zones: []string{"XX-ancien"}} // that nobody knows any more
 		e.Source = &directory.Source{Name: "Liste", ExternalID: "7"}
 		e.Licence = "ODbL-1.0"
 		e.OpeningHours = "Mo-Fr 09:00-18:00"
 	})
+	s.had = ""
 	v := anna.fieldsOfPage("/e/la-fourmiliere/edit")
 	anna.send("/e/la-fourmiliere/edit", v).leads(t, "^/e/la-fourmiliere$")
 	same := s.bySlug("la-fourmiliere")

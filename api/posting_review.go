@@ -106,7 +106,7 @@ func (s *Server) holdForm(c *fiber.Ctx, was, mine *directory.Entry, waits []Prop
 func (s *Server) holdItem(c *fiber.Ctx, was, mine *directory.Entry) error {
 	directory.Normalize(mine)
 	var invalid directory.Invalid
-	if err := directory.Validate(mine, directory.Rules{Category: s.Taxonomy.Valid, Zone: s.validZone}); errors.As(err, &invalid) {
+	if err := directory.Validate(mine, directory.Rules{Category: s.Taxonomy.Valid, Zone: s.validZone}.Keeping(was)); errors.As(err, &invalid) {
 		return invalid
 	} else if err != nil {
 		return err

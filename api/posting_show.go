@@ -226,7 +226,7 @@ func (s *Server) showForm(c *fiber.Ctx, v frontend.PostingView, values url.Value
 		hoursOf(v.Form.Values, values.Get("openingHours"))
 	}
 	v.Hours = s.hoursView(v.Form.Values, p.Lang)
-	v.Categories = s.categoryOptions(p.Lang)
+	v.Categories = s.categoriesWith(p.Lang, values["categories"])
 	v.Places, v.NoPlace, v.TownOnly, v.Conflict = show.places, show.noPlace, show.townOnly, show.conflict
 	v.Zones = s.zoneOptions(values["area.zones"], show.zones, p.Lang)
 	for i := range maxImages {
@@ -283,6 +283,20 @@ func (s *Server) csrf(c *fiber.Ctx) string {
 		return ""
 	}
 	return s.Accounts.CSRF(c)
+}
+
+// categoriesWith are the categories to choose from. What an entry has stays among them, also when the taxonomy lost it.
+func (s *Server) categoriesWith(lang string, chosen []string) []frontend.OptionGroup {
+	gone := frontend.OptionGroup{Label: frontend.T(lang).Text("posting.category_gone")}
+	for _, id := range chosen {
+		if id != "" && !s.Taxonomy.Valid(id) && !slices.ContainsFunc(gone.Options, func(o frontend.Option) bool { return o.Value == id }) {
+			gone.Options = append(gone.Options, frontend.Option{Value: id, Label: s.Taxonomy.Label(id, lang)})
+		}
+	}
+	if len(gone.Options) == 0 {
+		return s.categoryOptions(lang)
+	}
+	return append([]frontend.OptionGroup{gone}, s.categoryOptions(lang)...)
 }
 
 func (s *Server) categoryOptions(lang string) []frontend.OptionGroup {

@@ -60,11 +60,13 @@ func openPosting(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	words := taxonomy.Default()
+	words, s := taxonomy.Default(), &site{t: t}
 	index, relations, sources, alike, owners := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &duplicates.Index{}, &api.Owners{}
 	d, err := directory.Open(t.Context(), directory.Options{
 		Store: store, Views: []directory.View{index, relations, sources, alike, owners}, Now: func() time.Time { return now },
-		Rules: func() directory.Rules { return directory.Rules{Category: words.Valid} },
+		Rules: func() directory.Rules {
+			return directory.Rules{Category: func(id string) bool { return id == s.had || words.Valid(id) }}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +92,8 @@ func openPosting(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	return &site{t: t, d: d, store: store, server: server, index: index}
+	s.d, s.store, s.server, s.index = d, store, server, index
+	return s
 }
 
 // author is a browser with its cookies.

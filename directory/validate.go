@@ -35,12 +35,17 @@ type Rules struct {
 	Zone     func(code string) bool
 }
 
-// Keeping are the rules by which the categories of an entry as it stands may stay, also those that the taxonomy does not
-// have (any more). Entries that are nil add nothing.
+// Keeping are the rules by which the categories and zones of an entry as it stands may stay, also those that are not known
+// (any more). Entries that are nil add nothing.
 func (r Rules) Keeping(stands ...*Entry) Rules {
 	if valid := r.Category; valid != nil {
 		r.Category = func(id string) bool {
 			return valid(id) || slices.ContainsFunc(stands, func(e *Entry) bool { return e != nil && slices.Contains(e.Categories, id) })
+		}
+	}
+	if valid := r.Zone; valid != nil {
+		r.Zone = func(code string) bool {
+			return valid(code) || slices.ContainsFunc(stands, func(e *Entry) bool { return e != nil && e.Area != nil && slices.Contains(e.Area.Zones, code) })
 		}
 	}
 	return r

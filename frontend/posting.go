@@ -180,7 +180,7 @@ func linkRows(f EntryForm) int {
 	return min(n+1, 12)
 }
 
-// categoryRows is how many categories can be chosen.
+// categoryRows is how many categories can be chosen: those that there are, and one more.
 func categoryRows(f EntryForm) int {
 	n := 0
 	for _, id := range f.Values["categories"] {
@@ -188,7 +188,7 @@ func categoryRows(f EntryForm) int {
 			n++
 		}
 	}
-	return min(max(2, n+1), 6)
+	return max(2, n+1)
 }
 
 func nth(list []string, i int) string {
