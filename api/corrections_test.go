@@ -265,6 +265,7 @@ func TestQueueReadsAsPeopleWrite(t *testing.T) {
 	mine := e.Clone()
 	mine.Event.Start, mine.Address.Country, mine.Lang = e.Event.Start.Add(time.Hour), "CH", "de"
 	mine.Event.End = e.Event.End.Add(time.Second) // the same minute
+	mine.Event.RRule = "FREQ=MONTHLY;BYDAY=2TU"
 	mine.Categories, mine.Event.Languages = []string{"atelier-velo"}, []string{"fr", "es"}
 	mine.Summary = "2026-12-22T10:53:24Z fr atelier-velo"
 	take := api.TakeCorrection(tn.d, func() directory.Rules { return directory.Rules{} })
@@ -279,7 +280,7 @@ func TestQueueReadsAsPeopleWrite(t *testing.T) {
 	if label == "atelier-velo" {
 		t.Fatal("the category has no name")
 	}
-	for _, want := range []string{"22 décembre 2026,", "11:53", "12:53", label, "Suisse", "allemand", "espagnol", "2026-12-22T12:53:25.167Z", "2026-12-22T10:53:24Z fr atelier-velo"} {
+	for _, want := range []string{"22 décembre 2026,", "11:53", "12:53", label, "Suisse", "allemand", "Chaque mois : le deuxième mardi", "espagnol", "2026-12-22T12:53:25.167Z", "2026-12-22T10:53:24Z fr atelier-velo"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the queue lacks %q: %s", want, text)
 		}

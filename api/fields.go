@@ -18,8 +18,8 @@ var fieldsOfTime = []string{"event.start", "event.end", "event.exdates", "event.
 // writtenTime is a time as the public form has it (RFC 3339).
 var writtenTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`)
 
-// readable writes the values of fields as people do: times on the clocks of the site, categories, languages and countries by
-// their names. Two values that would read the same stay as they are.
+// readable writes the values of fields as people do: times on the clocks of the site, rules of recurrence in words,
+// categories, languages and countries by their names. Two values that would read the same stay as they are.
 func (p presenter) readable(fields []frontend.FieldChange) []frontend.FieldChange {
 	out := slices.Clone(fields)
 	for i, f := range out {
@@ -43,6 +43,13 @@ func (p presenter) readableValue(field, value string) string {
 			}
 			return frontend.T(p.lang).Stamp(t.In(p.zone))
 		})
+	case field == "event.rrule":
+		rule, more, _ := strings.Cut(value, "\n")
+		said := frontend.T(p.lang).Recurrence(rule, p.now)
+		if said == "" || more != "" || !strings.Contains(rule, "BY") && !strings.Contains(rule, "DAILY") && !strings.Contains(rule, "YEARLY") {
+			return value // the day would be that of the start, which is not at hand
+		}
+		return said
 	case field == "categories":
 		return eachLine(value, func(id string) string { return p.category(id).Label })
 	case field == "lang" || field == "event.languages":

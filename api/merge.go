@@ -127,12 +127,13 @@ func mergeSide(l *frontend.Localizer, e *directory.Entry) frontend.MergeSide {
 
 // compareMerge puts two entries side by side.
 func (s *Server) compareMerge(v *frontend.MergeView, l *frontend.Localizer, kept, other *directory.Entry, typed url.Values) {
+	show := s.presenter(l.Lang())
 	v.Kept = mergeSide(l, kept)
 	side := mergeSide(l, other)
 	v.Other = &side
 	choice := map[string]directory.Side{}
 	for _, f := range directory.MergeFields(kept, other) {
-		m := frontend.MergeField{Field: f.Field, Kept: mergeValues(f.Kept), Other: mergeValues(f.Other), FromOther: f.Prefer == directory.Other}
+		m := frontend.MergeField{Field: f.Field, Kept: mergeValues(show, f.Kept), Other: mergeValues(show, f.Other), FromOther: f.Prefer == directory.Other}
 		if t := typed.Get("field." + f.Field); t != "" {
 			m.FromOther = t == string(directory.Other)
 		}
@@ -156,11 +157,12 @@ func (s *Server) compareMerge(v *frontend.MergeView, l *frontend.Localizer, kept
 			v.United = append(v.United, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 		}
 	}
+	v.United = show.readable(v.United)
 }
 
-func mergeValues(list []directory.FieldValue) (out []frontend.MergeValue) {
+func mergeValues(show presenter, list []directory.FieldValue) (out []frontend.MergeValue) {
 	for _, v := range list {
-		out = append(out, frontend.MergeValue{Field: v.Field, Value: v.Value})
+		out = append(out, frontend.MergeValue{Field: v.Field, Value: show.readableValue(v.Field, v.Value)})
 	}
 	return out
 }

@@ -254,6 +254,7 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 	for _, f := range directory.Diff(&theirs, &mine) {
 		show.conflict = append(show.conflict, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 	}
+	show.conflict = s.presenter(s.lang(c)).readable(show.conflict)
 	if len(show.conflict) == 0 {
 		return c.Redirect(frontend.EntryURL(theirs.Slug), http.StatusSeeOther) // both wrote the same
 	}

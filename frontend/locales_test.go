@@ -38,8 +38,9 @@ var families = map[string][]string{
 	"fediverse_why":     {"handle", "often", "server", "no_page", "unknown", "self", "not_back", "five", "claim", "first", "chosen", "no_directory"},
 	"fediverse_network": networks, "fediverse_shows": networks, "fediverse_type": {"Group", "Organization"},
 	"fediverse_move": {"movein", "moveout"}, "fediverse_move_hint": {"movein", "moveout"}, "fediverse_move_button": {"movein", "moveout"},
-	"curate": nil,               // some are said by the server
-	"link":   nil, "field": nil, // open lists: whatever stands there is a name for something
+	"recurrence": {"daily", "weekly", "monthly", "yearly", "daily_n", "weekly_n", "monthly_n", "yearly_n", "nth_1", "nth_2", "nth_3", "nth_4", "nth_5", "nth_-1", "nth_-2"},
+	"curate":     nil,               // some are said by the server
+	"link":       nil, "field": nil, // open lists: whatever stands there is a name for something
 	"island": nil, "date": nil, "error": nil,
 	"stale": nil, "stale_show": {"stale", "hidden"}, "stale_decision": {"confirm", "reopen"}, "digest": nil, "fresh": nil, "fresh_do": {"confirm", "change", "close"},
 	"notice": nil, "hours": nil, "place": nil, "found": nil, // said by the server
