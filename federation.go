@@ -53,6 +53,14 @@ func (f *fediverse) echoes(d *directory.Directory) *echoes.Service {
 	return echoes.New(echoes.Options{Directory: d, Federation: f.Service})
 }
 
+// echoLetters tells the people of entries what waits for them, until ctx ends.
+func (f *fediverse) echoLetters(d *directory.Directory, accounts *account.Service, log *slog.Logger, now func() time.Time) func(context.Context) {
+	t := &echoes.Letters{Directory: d, Federation: f.Service, Accounts: accounts, Now: now, Fail: func(err error) {
+		log.Error("telling of replies and participants that wait", "err", err)
+	}}
+	return t.Run
+}
+
 // operators are the operator's pages; nil when the instance takes no part.
 func (f *fediverse) operators(d *directory.Directory, log *slog.Logger, now func() time.Time) *operators.Service {
 	if f == nil {

@@ -215,6 +215,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	shared("links", checked.Run)
 	shared("asking", asking.Run)
 	shared("digests", digests.Run)
+	if fediverse != nil {
+		shared("echoes", fediverse.echoLetters(d, accounts, log, env.now))
+	}
 	wg.Go(func() {
 		if err := accounts.Tidy(running); err != nil && running.Err() == nil {
 			log.Error("a deleted account is not erased yet", "err", err)

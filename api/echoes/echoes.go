@@ -6,7 +6,6 @@ package echoes
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -155,9 +154,9 @@ func (s *Service) Orphans(ctx context.Context, actor *account.Actor) ([]Item, er
 		if !e.Public() || account.May(actor, account.ModerateDecide, e) != nil || account.May(actor, account.EntryReplies, e) != nil {
 			continue
 		}
-		if kept, err := s.kept(ctx, e); err != nil {
+		if team, err := teamOf(ctx, s.Directory, e); err != nil {
 			return nil, err
-		} else if kept {
+		} else if len(team) > 0 {
 			continue
 		}
 		list, err := s.Federation.RepliesOf(ctx, e.ID)
@@ -171,34 +170,6 @@ func (s *Service) Orphans(ctx context.Context, actor *account.Actor) ([]Item, er
 		}
 	}
 	return items, nil
-}
-
-// kept reports whether anybody keeps an entry: its own people, or those of the organisation in whose name it was posted.
-func (s *Service) kept(ctx context.Context, e *directory.Entry) (bool, error) {
-	for range 5 {
-		switch {
-		case e.Private == nil:
-			return false, nil
-		case len(e.Private.Owners)+len(e.Private.Editors) > 0:
-			return true, nil
-		}
-		next := e.Private.Team
-		if e.Status == directory.Removed {
-			next = e.MergedInto
-		}
-		if next == "" {
-			return false, nil
-		}
-		team, err := s.Directory.Entry(ctx, next)
-		if errors.Is(err, directory.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		e = &team
-	}
-	return false, nil
 }
 
 // Decide shows a reply or refuses it, for a moderator: see [federation.Service.DecideReply]. The caller has asked whether they
