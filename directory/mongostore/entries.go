@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -256,14 +255,7 @@ func (s *Store) pending(ctx context.Context, ids []directory.ID, after, last dir
 // scanBatch is how many entries fn receives at once.
 const scanBatch = 1000
 
-// page is a stretch of entries on its way from the server to fn.
-type page struct {
-	entries []directory.Entry
-	err     error
-}
-
-// Scan calls fn with all entries by ascending ID. Pages are read one after the other, decoded on all processors, and
-// handed over in order.
+// Scan calls fn with all entries by ascending ID.
 func (s *Store) Scan(ctx context.Context, after directory.ID, fn func([]directory.Entry) error) error {
 	head, err := s.Head(ctx)
 	if err != nil {
@@ -272,58 +264,10 @@ func (s *Store) Scan(ctx context.Context, after directory.ID, fn func([]director
 	if err := s.catchUp(ctx, head); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan chan page, runtime.GOMAXPROCS(0)) // bounds what is under way
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(pages)
-		s.readPages(ctx, after, pages)
-	}()
-	defer func() { // every page sent is answered, so this ends
-		cancel()
-		for p := range pages {
-			<-p
-		}
-		<-done
-	}()
-	for p := range pages {
-		got := <-p
-		if got.err != nil {
-			return got.err
-		}
-		if err := fn(got.entries); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	return directory.ScanPages(ctx, after, s.readPage, s.decodeAll, fn)
 }
 
-func (s *Store) readPages(ctx context.Context, after directory.ID, pages chan<- chan page) {
-	for {
-		raws, err := s.readPage(ctx, after)
-		if err == nil && len(raws) == 0 {
-			return
-		}
-		p := make(chan page, 1)
-		select {
-		case pages <- p:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			p <- page{err: err}
-			return
-		}
-		go func() {
-			entries, err := s.decodeAll(raws)
-			p <- page{entries, err}
-		}()
-		after = directory.ID(raws[len(raws)-1].Lookup("_id").StringValue())
-	}
-}
-
-func (s *Store) readPage(ctx context.Context, after directory.ID) (raws []bson.Raw, err error) {
+func (s *Store) readPage(ctx context.Context, after directory.ID) (raws []bson.Raw, last directory.ID, err error) {
 	err = s.do(ctx, readTimeout, "scan", func(ctx context.Context) error {
 		cur, err := s.entries.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 			options.Find().SetSort(ascending).SetLimit(scanBatch).SetBatchSize(scanBatch))
@@ -336,7 +280,10 @@ func (s *Store) readPage(ctx context.Context, after directory.ID) (raws []bson.R
 		}
 		return cur.Err()
 	})
-	return raws, err
+	if len(raws) > 0 {
+		last = directory.ID(raws[len(raws)-1].Lookup("_id").StringValue())
+	}
+	return raws, last, err
 }
 
 func (s *Store) decodeAll(raws []bson.Raw) ([]directory.Entry, error) {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"runtime"
 
 	"archipel/directory"
 )
@@ -51,70 +50,16 @@ func (s *Store) Entries(ctx context.Context, ids []directory.ID) ([]directory.En
 // scanBatch is how many entries fn receives at once.
 const scanBatch = 1000
 
-// page is a stretch of entries on its way from the file to fn.
-type page struct {
-	entries []directory.Entry
-	err     error
-}
-
-// Scan calls fn with all entries by ascending ID. Pages are read one after the other, each in a transaction of its own
-// so that a slow fn keeps no log alive, decoded on all processors, and handed over in order.
+// Scan calls fn with all entries by ascending ID. Each page is read in a transaction of its own, so that a slow fn keeps no
+// log alive.
 func (s *Store) Scan(ctx context.Context, after directory.ID, fn func([]directory.Entry) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan chan page, runtime.GOMAXPROCS(0)) // bounds what is under way
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(pages)
-		s.readPages(ctx, after, pages)
-	}()
-	defer func() { // every page sent is answered, so this ends
-		cancel()
-		for p := range pages {
-			<-p
-		}
-		<-done
-	}()
-	for p := range pages {
-		got := <-p
-		if got.err != nil {
-			return got.err
-		}
-		if err := fn(got.entries); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-func (s *Store) readPages(ctx context.Context, after directory.ID, pages chan<- chan page) {
-	for {
-		bodies, last, err := s.readPage(ctx, after)
-		if err == nil && len(bodies) == 0 {
-			return
-		}
-		p := make(chan page, 1)
-		select {
-		case pages <- p:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			p <- page{err: s.fail(ctx, "scan", err)}
-			return
-		}
-		go func() {
-			entries, err := decodeAll(bodies)
-			p <- page{entries, err}
-		}()
-		after = last
-	}
+	return directory.ScanPages(ctx, after, s.readPage, decodeAll, fn)
 }
 
 func (s *Store) readPage(ctx context.Context, after directory.ID) (bodies [][]byte, last directory.ID, err error) {
 	rows, err := s.reads.query(ctx, "SELECT id, body FROM entries WHERE id > ? ORDER BY id LIMIT ?", after, scanBatch)
 	if err != nil {
-		return nil, "", err
+		return nil, "", s.fail(ctx, "scan", err)
 	}
 	defer rows.Close()
 	bodies = make([][]byte, 0, scanBatch)
@@ -122,11 +67,14 @@ func (s *Store) readPage(ctx context.Context, after directory.ID) (bodies [][]by
 	for rows.Next() {
 		var body []byte
 		if err := rows.Scan(&id, &body); err != nil {
-			return nil, "", err
+			return nil, "", s.fail(ctx, "scan", err)
 		}
 		bodies = append(bodies, body)
 	}
-	return bodies, directory.ID(id), rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, "", s.fail(ctx, "scan", err)
+	}
+	return bodies, directory.ID(id), nil
 }
 
 func decodeAll(bodies [][]byte) ([]directory.Entry, error) {
