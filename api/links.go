@@ -22,10 +22,16 @@ func (s *Server) linkRoutes() {
 	s.app.Get("/moderate/links", account.Require(account.ModerateQueue), s.brokenLinks)
 }
 
+// checksLinks reports whether links are tried: not where the operator does not want that, nor those of a demonstration.
+func (s *Server) checksLinks() bool {
+	site := s.Site()
+	return s.Links != nil && site.CheckLinks && !site.Demo
+}
+
 // brokenLinks lists the links that do not answer any more, with the entries that have them.
 func (s *Server) brokenLinks(c *fiber.Ctx) error {
 	p, _ := s.moderationPage(c, "broken.title")
-	v := frontend.BrokenView{Off: s.Links == nil || !s.Site().CheckLinks}
+	v := frontend.BrokenView{Off: !s.checksLinks()}
 	if v.Off {
 		return s.render(c, frontend.Broken(p, v))
 	}
@@ -78,7 +84,7 @@ func (s *Server) brokenOf(ctx context.Context, e *directory.Entry) (out []fronte
 
 // linkHealth counts the links that do not answer, for the page of the directory's health.
 func (s *Server) linkHealth(ctx context.Context, l *frontend.Localizer) ([]frontend.HealthNote, error) {
-	if s.Links == nil || !s.Site().CheckLinks {
+	if !s.checksLinks() {
 		return nil, nil
 	}
 	broken, moved, err := s.Links.Count(ctx)
