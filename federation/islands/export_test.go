@@ -3,6 +3,7 @@ package islands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -92,4 +93,31 @@ func ReadPlain(doc map[string]any, now time.Time) (directory.Entry, string, erro
 		return directory.Entry{}, "", err
 	}
 	return p.entry, p.raw, nil
+}
+
+// Ledger is what an island gets, from the ledger that stands or one that is read anew: its summary, and all it lists.
+func (s *Service) Ledger(ctx context.Context, host string, anew bool) (any, map[directory.ID]string, error) {
+	d, err := s.sender(ctx, s.cache.get(host))
+	if err != nil {
+		return nil, nil, err
+	}
+	book := &s.ledger
+	if anew {
+		book = &ledgers{}
+	}
+	one, ok, err := book.of(ctx, d, false)
+	if err != nil || !ok {
+		return nil, nil, errors.Join(err, errForm)
+	}
+	list, all := map[directory.ID]string{}, 0
+	for id, v := range one.items {
+		list[id] = v.name() + " " + string(appendVersion(nil, v.epoch, v.version))
+	}
+	for n := range 256 {
+		all += len(one.bucket(n))
+	}
+	if all != len(list) {
+		return nil, nil, errForm
+	}
+	return one.summary(), list, nil
 }

@@ -28,6 +28,7 @@ import (
 const (
 	compareEvery = 24 * time.Hour
 	maxPages     = 20_000 // of one asking
+	maxWaits     = 10     // times that a peer may ask for patience
 )
 
 // SyncState is how asking an island fares. It is a record of the store, by host.
@@ -374,8 +375,20 @@ func (s *Service) differences(host string, n byte, items []string) (missing []st
 	return slices.Sorted(maps.Keys(theirs)), extra, nil
 }
 
+// fetchJSON reads a document of a peer, which may ask for patience a few times while it makes it.
 func (s *Service) fetchJSON(ctx context.Context, address string, v any) error {
 	a, err := s.Network.FetchAs(ctx, actorName, address, []fetch.MediaType{{Type: "application/json"}})
+	var later *fetch.StatusError
+	for try := 0; try < maxWaits && errors.As(err, &later) && later.Code == http.StatusServiceUnavailable && later.RetryAfter > 0; try++ {
+		wait := time.NewTimer(min(later.RetryAfter, time.Minute))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-wait.C:
+		}
+		a, err = s.Network.FetchAs(ctx, actorName, address, []fetch.MediaType{{Type: "application/json"}})
+	}
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +18,6 @@ import (
 	"archipel/directory"
 	"archipel/federation"
 	"archipel/federation/vocab"
-
-	"github.com/google/uuid"
 )
 
 const (
@@ -29,9 +26,7 @@ const (
 	pageItems      = 400
 	pageStep       = 100    // changes that are looked at together
 	pageChanges    = 20_000 // of the log, at most, for one page
-	ledgerFresh    = 30 * time.Second
-	ledgerKept     = 10 * time.Minute
-	maxAskedFor    = 50 // objects of one request
+	maxAskedFor    = 50     // objects of one request
 )
 
 // sender decides what an island gets.
@@ -333,118 +328,6 @@ func (s *Service) fail(w http.ResponseWriter, err error) {
 	federation.Refuse(w, code, "try again later")
 }
 
-// summary is what stands, in 256 sums: the first question of two directories that compare what they have.
-type summary struct {
-	Cursor  string   `json:"cursor"`
-	Count   int      `json:"count"`
-	Buckets []string `json:"buckets"` // base64
-}
-
-// bucketList is what stands in one bucket: the second question.
-type bucketList struct {
-	Items []string `json:"items"` // "HOST/UUID EPOCH.VERSION"
-}
-
-// ledger is what an island gets, as it stood at one moment.
-type ledger struct {
-	made    time.Time
-	key     string
-	summary summary
-	buckets [256][]version
-}
-
-type ledgers struct {
-	mu  sync.Mutex // held while one is made: it costs a reading of everything
-	all map[string]*ledger
-}
-
-// of makes the ledger of an island, or takes the last one while that is fresh, or (old) while there is one at all.
-func (l *ledgers) of(ctx context.Context, d *sender, old bool) (*ledger, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := d.s.Now()
-	for host, one := range l.all {
-		if now.Sub(one.made) > ledgerKept {
-			delete(l.all, host)
-		}
-	}
-	head := d.s.Directory.Head()
-	key := fmt.Sprint(head, d.s.cache.revision(), d.licences, d.s.self.epoch())
-	if one := l.all[d.a.Host]; one != nil && (old || one.key == key && now.Sub(one.made) < ledgerKept) {
-		return one, nil
-	}
-	one := &ledger{made: now, key: key}
-	var err error
-	if one.summary.Cursor, err = d.s.tokenAt(ctx, head); err != nil {
-		return nil, err
-	}
-	var sums digests
-	epoch := d.s.self.epoch()
-	err = d.s.Directory.Scan(ctx, func(entries []directory.Entry) error {
-		for i := range entries {
-			e := &entries[i]
-			if !d.shows(e) {
-				continue
-			}
-			v, err := d.s.versionOf(e, epoch)
-			if err != nil {
-				continue
-			}
-			sums.add(&v)
-			one.buckets[v.bucket()] = append(one.buckets[v.bucket()], v)
-			one.summary.Count++
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range sums {
-		one.summary.Buckets = append(one.summary.Buckets, base64.StdEncoding.EncodeToString(sums[i][:]))
-	}
-	if l.all == nil {
-		l.all = map[string]*ledger{}
-	}
-	l.all[d.a.Host] = one
-	return one, nil
-}
-
-func (s *Service) digest(w http.ResponseWriter, r *http.Request) {
-	d := s.peerOf(w, r)
-	if d == nil {
-		return
-	}
-	one, err := s.ledger.of(r.Context(), d, false)
-	if err != nil {
-		s.fail(w, err)
-		return
-	}
-	s.answerPacked(w, r, "application/json", one.summary)
-}
-
-func (s *Service) bucket(w http.ResponseWriter, r *http.Request) {
-	d := s.peerOf(w, r)
-	if d == nil {
-		return
-	}
-	n, err := strconv.Atoi(r.URL.Query().Get("n"))
-	if err != nil || n < 0 || n > 255 {
-		federation.Refuse(w, http.StatusBadRequest, "n: want 0 to 255")
-		return
-	}
-	one, err := s.ledger.of(r.Context(), d, true)
-	if err != nil {
-		s.fail(w, err)
-		return
-	}
-	list := bucketList{Items: []string{}}
-	for i := range one.buckets[n] {
-		v := &one.buckets[n][i]
-		list.Items = append(list.Items, string(appendVersion([]byte(v.name()+" "), v.epoch, v.version)))
-	}
-	s.answerPacked(w, r, "application/json", list)
-}
-
 // objects answers with the states of single objects: the last question of two directories that compare what they have.
 func (s *Service) objects(w http.ResponseWriter, r *http.Request) {
 	d := s.peerOf(w, r)
@@ -486,20 +369,4 @@ func (s *Service) objects(w http.ResponseWriter, r *http.Request) {
 		p.Items = append(p.Items, item)
 	}
 	s.answerPacked(w, r, typeActivity, p)
-}
-
-// versionOf is the state of an entry as two directories compare it.
-func (s *Service) versionOf(e *directory.Entry, epoch int64) (version, error) {
-	v := version{host: s.host, epoch: epoch, version: e.Version}
-	id := e.ID
-	if e.Origin != "" {
-		m := e.Private.Mirror
-		v.host, v.epoch, v.version = e.Origin, m.Epoch, m.Version
-		if m.ID != "" {
-			id = m.ID
-		}
-	}
-	var err error
-	v.id, err = uuid.Parse(string(id))
-	return v, err
 }
