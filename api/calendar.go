@@ -85,6 +85,17 @@ func (s *Server) entryCalendar(c *fiber.Ctx) error {
 
 // eventsOf are the public events that e organises, hosts or comprises, by their start.
 func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.Entry, error) {
+	events, err := s.undertakings(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	events = slices.DeleteFunc(events, func(e directory.Entry) bool { return e.Event == nil })
+	slices.SortStableFunc(events, func(a, b directory.Entry) int { return a.Event.Start.Compare(b.Event.Start) })
+	return events, nil
+}
+
+// undertakings are the public entries that e organises, hosts or comprises.
+func (s *Server) undertakings(ctx context.Context, e *directory.Entry) ([]directory.Entry, error) {
 	var ids []directory.ID
 	known := map[directory.ID]bool{}
 	add := func(id directory.ID) {
@@ -106,11 +117,9 @@ func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	events, err := s.Directory.Entries(ctx, ids)
+	list, err := s.Directory.Entries(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	events = slices.DeleteFunc(events, func(e directory.Entry) bool { return !e.Shown() || e.Event == nil })
-	slices.SortStableFunc(events, func(a, b directory.Entry) int { return a.Event.Start.Compare(b.Event.Start) })
-	return events, nil
+	return slices.DeleteFunc(list, func(e directory.Entry) bool { return !e.Shown() }), nil
 }

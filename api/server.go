@@ -178,6 +178,8 @@ func (s *Server) routes() {
 
 	app.Get("/", s.home)
 	app.Get("/e/:slug.ics", s.entryCalendar) // before the page: a slug has no dot
+	app.Get("/e/:slug.atom", s.entryFeed("atom"))
+	app.Get("/e/:slug.rss", s.entryFeed("rss"))
 	app.Get("/e/:slug", s.entryPage)
 	app.Get("/e/:slug/history", s.historyPage)
 	app.Get("/e/:slug/map.png", s.entryMap)

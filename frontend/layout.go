@@ -59,6 +59,18 @@ func lightURL(p Page, value string) templ.SafeURL {
 	return templ.SafeURL(u.String())
 }
 
+// entryAlternates are the news of an entry, and its dates.
+func entryAlternates(l *Localizer, v EntryView) []alternate {
+	out := []alternate{
+		{"application/atom+xml", l.Text("export.atom"), EntryURL(v.Slug) + ".atom"},
+		{"application/rss+xml", "RSS", EntryURL(v.Slug) + ".rss"},
+	}
+	if v.Event != nil || v.hasDates() {
+		out = append(out, alternate{"text/calendar", l.Text("agenda.add"), CalendarURL(v.Slug)})
+	}
+	return out
+}
+
 func listAlternates(l *Localizer, q Query) []alternate {
 	return []alternate{
 		{"application/atom+xml", l.Text("export.atom"), ExportURL(q, "atom")},
