@@ -3,6 +3,7 @@ package account_test
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -285,7 +286,8 @@ func TestEnumeration(t *testing.T) {
 		t.Errorf("an unknown address got %d mails, want 1", w.mails("nobody@example.org"))
 	}
 
-	// Checking a password takes as long for unknown addresses. Each is measured in turn; the middle ones are compared.
+	// Checking a password takes as long for unknown addresses. Each is measured in turn, and the quickest
+	// are compared: without a check it would be thirty times quicker.
 	took := func(mail string) time.Duration {
 		w.later(time.Hour)
 		b := w.browser()
@@ -298,18 +300,9 @@ func TestEnumeration(t *testing.T) {
 	for range 9 {
 		known, unknown = append(known, took("jeanne@example.org")), append(unknown, took("nobody@example.org"))
 	}
-	if a, b := middle(known), middle(unknown); a > 2*b || b > 2*a {
+	if a, b := slices.Min(known), slices.Min(unknown); a > 6*b || b > 6*a {
 		t.Errorf("a known address takes %v, an unknown one %v", a, b)
 	}
-}
-
-func middle(d []time.Duration) time.Duration {
-	for i := range d {
-		for j := i; j > 0 && d[j] < d[j-1]; j-- {
-			d[j], d[j-1] = d[j-1], d[j]
-		}
-	}
-	return d[len(d)/2]
 }
 
 func TestOpenRedirects(t *testing.T) {
