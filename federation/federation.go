@@ -58,6 +58,7 @@ type Service struct {
 	came      *seenSet // what came in, as far as this process remembers
 	rooms     guests
 	authors   authors
+	traces    traces
 	echoes    echoCache
 	crowd     replyCrowd
 	flags     sync.Mutex    // held while a report is taken, so that their number is true

@@ -120,24 +120,24 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	}
 	if known, err := s.actors.known(ctx, a.Actor); err != nil {
 		return s.unavailable(err)
-	} else if known == nil && a.Type == "Delete" && a.Object().ID == a.Actor {
-		if wrote, err := s.wrote(ctx, a.Actor); err != nil {
+	} else if known == nil && endsItself(a) {
+		if left, err := s.left(ctx, a.Actor); err != nil {
 			return s.unavailable(err)
-		} else if !wrote {
+		} else if !left {
 			return http.StatusAccepted, "" // somebody we never knew is gone: nothing to do, and nobody to ask
-		}
-		// They were forgotten, and what they wrote is still here. Who is gone has no key any more: their server says it.
-		if _, err := s.actors.get(ctx, a.Actor); gone(err) {
-			return s.keep(ctx, a, seen, body)
 		}
 	}
 	if forwarded {
 		err = s.checkProof(ctx, doc, a.Actor)
-		if err != nil {
-			return http.StatusUnauthorized, "the key is of another server than the actor: " + err.Error()
-		}
-	} else if code, why := s.checkSignature(ctx, sig, a.Actor); code != 0 {
-		return code, why
+	} else {
+		err = s.checkSignature(ctx, sig, a.Actor)
+	}
+	switch {
+	case err == nil, gone(err) && endsItself(a):
+	case forwarded:
+		return http.StatusUnauthorized, "the key is of another server than the actor: " + err.Error()
+	default:
+		return s.unverified(err)
 	}
 	return s.keep(ctx, a, seen, body)
 }
@@ -160,25 +160,31 @@ func (s *Service) unavailable(err error) (int, string) {
 	return http.StatusServiceUnavailable, ""
 }
 
-// checkSignature returns the answer for a signature that does not hold, or 0.
-func (s *Service) checkSignature(ctx context.Context, sig *signature.Signature, actor string) (int, string) {
-	var err error
+// checkSignature returns why a signature of an actor does not hold, or nil.
+func (s *Service) checkSignature(ctx context.Context, sig *signature.Signature, actor string) (err error) {
 	for _, again := range []bool{false, true} {
 		key, e := s.actors.key(ctx, actor, sig.KeyID, again)
 		if e != nil {
-			switch {
-			case errors.Is(e, directory.ErrUnavailable):
-				return s.unavailable(e)
-			case errors.Is(e, errCrowd):
-				return http.StatusTooManyRequests, e.Error()
-			case temporary(e):
-				return http.StatusServiceUnavailable, "your server does not answer: " + e.Error()
-			}
-			return http.StatusUnauthorized, e.Error()
+			return e
 		}
 		if err = sig.Verify(key); err == nil {
-			return 0, ""
+			return nil
 		}
+	}
+	return err
+}
+
+// unverified is the answer for what checkSignature returned.
+func (s *Service) unverified(err error) (int, string) {
+	switch {
+	case errors.Is(err, directory.ErrUnavailable):
+		return s.unavailable(err)
+	case errors.Is(err, errCrowd):
+		return http.StatusTooManyRequests, err.Error()
+	case errors.Is(err, signature.ErrWrong), errors.Is(err, signature.ErrKey), errors.Is(err, signature.ErrForm):
+		return http.StatusUnauthorized, err.Error()
+	case temporary(err):
+		return http.StatusServiceUnavailable, "your server does not answer: " + err.Error()
 	}
 	return http.StatusUnauthorized, err.Error()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/federation/fedtest"
 )
@@ -119,6 +120,69 @@ func TestGoneForLong(t *testing.T) {
 	}
 	if len(in.records("ap-reply")) != 1 {
 		t.Error("somebody else deleted a reply")
+	}
+}
+
+// TestGoneSinceYesterday: whose account we know, with a copy that is no longer fresh, deletes it; by then their server answers
+// 410, and there is no key any more that the Delete could be checked with.
+func TestGoneSinceYesterday(t *testing.T) {
+	for name, forget := range map[string]bool{"known": false, "forgotten": true} {
+		t.Run(name, func(t *testing.T) {
+			c := &clock{}
+			in := open(t, c)
+			e := in.put(fair())
+			object := in.base + "/id/" + string(e.ID)
+			follower, fan, writer := in.followed(), fedtest.NewPeer(t), fedtest.NewPeer(t)
+			for _, peer := range []*fedtest.Peer{follower, fan, writer} {
+				peer.Now = c.now
+			}
+			fan.Post(in.inbox(), fan.Activity("Like", object), nil)
+			writer.Post(in.inbox(), writer.Activity("Create", map[string]any{
+				"id": writer.URL() + "/notes/1", "type": "Note", "attributedTo": writer.ID(), "inReplyTo": object, "content": "Bonjour", "to": "as:Public",
+			}), nil)
+			eventually(t, "the reply and the like", func() bool { return len(in.records("ap-reply")) == 1 && len(in.records("ap-reaction")) == 1 })
+			c.forward(25 * time.Hour)
+			if forget {
+				if err := in.s.ForgetActors(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Of those who are still there, a stranger cannot say that they are gone.
+			liar := fedtest.NewPeer(t)
+			liar.Now = c.now
+			for _, peer := range []*fedtest.Peer{follower, fan, writer} {
+				forged := liar.Activity("Delete", peer.ID())
+				forged["actor"], forged["id"] = peer.ID(), peer.URL()+"/activities/77"
+				if code := liar.Post(in.inbox(), forged, nil); code == http.StatusAccepted {
+					t.Error("a forged Delete is taken")
+				}
+			}
+			for _, peer := range []*fedtest.Peer{follower, fan, writer} {
+				peer.Lock()
+				peer.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+					w.WriteHeader(http.StatusGone)
+					return true
+				}
+				peer.Unlock()
+			}
+			c.forward(25 * time.Hour)
+			if len(in.records("ap-reply")) != 1 || len(in.records("ap-reaction")) != 1 || in.followers() != 1 {
+				t.Error("somebody else deleted an account")
+			}
+			for _, peer := range []*fedtest.Peer{follower, fan, writer} {
+				if forget {
+					if err := in.s.ForgetActors(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if code := peer.Post(in.inbox(), peer.Activity("Delete", peer.ID()), nil); code != http.StatusAccepted {
+					t.Errorf("who is gone is answered with %d", code)
+				}
+			}
+			eventually(t, "reply, like and follower to go", func() bool {
+				return len(in.records("ap-reply")) == 0 && len(in.records("ap-reaction")) == 0 && in.followers() == 0
+			})
+		})
 	}
 }
 

@@ -226,7 +226,8 @@ func (s *Service) Authenticate(r *http.Request) (actor string, code int, why str
 	if !s.limits.request(host) {
 		return "", http.StatusTooManyRequests, ""
 	}
-	if code, why := s.checkSignature(r.Context(), sig, actor); code != 0 {
+	if err := s.checkSignature(r.Context(), sig, actor); err != nil {
+		code, why := s.unverified(err)
 		return "", code, why
 	}
 	return actor, 0, ""
