@@ -87,58 +87,45 @@ func (s *Service) keepFor(state ReplyState) time.Time {
 	return time.Time{}
 }
 
-// reply keeps a public Note that answers one of our objects, or its new text.
+// reply keeps a public Note that answers one of our objects, or its new text. What is here already follows its author whatever
+// is wished here by now: words that they changed or made private do not come back when somebody thinks again.
 func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 	o := vocab.ReadThing(a.Object().Doc)
-	if o.Type != "Note" || !vocab.SameOrigin(o.ID, a.Actor) || len(o.By) != 1 || o.By[0] != a.Actor || s.silenced(a.Actor) {
-		return nil // not theirs to say, or nothing that is said here
+	if !vocab.SameOrigin(o.ID, a.Actor) {
+		return nil // not theirs to say
 	}
 	var at place
-	rev, err := get(ctx, s.store, kindReplyBy, placeKey(a.Actor, o.ID), &at)
-	if err != nil || rev == 0 && a.Type == "Update" {
+	known, err := get(ctx, s.store, kindReplyBy, placeKey(a.Actor, o.ID), &at)
+	if err != nil || known == 0 && a.Type == "Update" {
 		return err
 	}
-	i := slices.IndexFunc(o.InReplyTo, s.ours)
-	if i < 0 {
-		return nil
+	says := o.Type == "Note" && len(o.By) == 1 && o.By[0] == a.Actor && o.Public() // a private message is for nobody's queue
+	var under directory.ID
+	if i := slices.IndexFunc(o.InReplyTo, s.ours); i >= 0 {
+		under, _ = s.entryOf(o.InReplyTo[i])
 	}
-	e, ok, err := s.published(ctx, o.InReplyTo[i])
-	if err != nil || !ok {
-		return err
-	}
-	if rev > 0 && (at.Entry != e.ID || !o.Public()) {
+	if known > 0 && (!says || under != at.Entry) {
 		// It is no longer under that entry, or no longer for everybody: what was shown goes.
 		if err := s.deleteReply(ctx, a.Actor, o.ID); err != nil {
 			return err
 		}
-		rev = 0
 	}
-	if !o.Public() {
-		return nil // a private message is for nobody's queue
-	}
-	who, err := s.author(ctx, &e, true)
-	if err != nil {
-		return err
-	}
-	if terms, err := s.takesPart(ctx, who, &e); err != nil || !terms.replies {
-		return err // its organiser may not want any
+	if !says || under == "" {
+		return nil
 	}
 	var before Reply
-	rev, err = get(ctx, s.store, kindReply, replyKey(e.ID, o.ID), &before)
+	rev, err := get(ctx, s.store, kindReply, replyKey(under, o.ID), &before)
 	if err != nil || rev > 0 && before.Actor != a.Actor {
 		return err
 	}
 	if rev == 0 {
-		if full, err := s.repliesFull(ctx, e.ID, vocab.Host(a.Actor)); err != nil {
+		if welcome, err := s.takesReply(ctx, a.Actor, &o); err != nil || !welcome {
 			return err
-		} else if full {
-			s.Log.Info("federation: a reply is left aside, there are too many", "id", o.ID, "entry", e.ID)
-			return nil
 		}
 	}
 	r := s.readReply(ctx, a, &o)
-	r.Entry, r.State = e.ID, before.State
-	said, err := s.voice(ctx, e.ID, a.Actor)
+	r.Entry, r.State = under, before.State
+	said, err := s.voice(ctx, under, a.Actor)
 	if err != nil {
 		return err
 	}
@@ -153,6 +140,29 @@ func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 		r.Decided, r.By = before.Decided, before.By
 	}
 	return s.putReply(ctx, r, rev)
+}
+
+// takesReply says whether a new reply is kept: its entry is public, its organiser wants replies, and there are not too many.
+func (s *Service) takesReply(ctx context.Context, actor string, o *vocab.Thing) (bool, error) {
+	if s.silenced(actor) {
+		return false, nil
+	}
+	e, ok, err := s.published(ctx, o.InReplyTo[slices.IndexFunc(o.InReplyTo, s.ours)])
+	if err != nil || !ok {
+		return false, err
+	}
+	who, err := s.author(ctx, &e, true)
+	if err != nil {
+		return false, err
+	}
+	if terms, err := s.takesPart(ctx, who, &e); err != nil || !terms.replies {
+		return false, err
+	}
+	full, err := s.repliesFull(ctx, e.ID, vocab.Host(actor))
+	if full && err == nil {
+		s.Log.Info("federation: a reply is left aside, there are too many", "id", o.ID, "entry", e.ID)
+	}
+	return !full, err
 }
 
 // readReply takes of a Note what is kept.
