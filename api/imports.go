@@ -35,6 +35,8 @@ const (
 	importKept    = 24 * time.Hour
 	importIssues  = 200 // rows left out that a page names
 	importSilence = 2 * time.Minute
+
+	importLinesShown = 100 // imports that there were, on one page
 )
 
 // importRun is a file that somebody brought, or an import that is taken back.
@@ -153,9 +155,16 @@ func (s *Server) showImports(c *fiber.Ctx, v frontend.ImportsView) error {
 			v.Working = append(v.Working, frontend.ImportLine{URL: frontend.ImportURL(r.ID), State: r.State, Undo: r.Undo, Name: r.Batch, Last: r.At.In(show.zone)})
 		}
 	}
-	batches, err := transfer.Batches(ctx, s.Directory)
+	batches, err := s.batches.Batches(ctx, s.Directory)
 	if err != nil {
 		return err
+	}
+	if before := c.Query("before"); before != "" {
+		batches = batches[1+slices.IndexFunc(batches, func(b transfer.BatchInfo) bool { return b.Batch == before }):]
+	}
+	if len(batches) > importLinesShown {
+		batches = batches[:importLinesShown]
+		v.Next = "/admin/imports?" + url.Values{"before": {batches[importLinesShown-1].Batch}}.Encode() + "#were"
 	}
 	for _, b := range batches {
 		line := frontend.ImportLine{Name: b.Batch, Note: b.Note, Sources: b.Sources, Last: b.Last.In(show.zone), Created: b.Created, Updated: b.Updated, Undone: b.Undone, UndoURL: frontend.UndoURL(b.Batch)}

@@ -31,6 +31,7 @@ type town struct {
 	box      *letterBox
 	waiting  *api.Waiting
 	clock    func() time.Time
+	reads    *readsStore // under the directory
 
 	had string // a category that the directory takes, and its pages do not know
 }
@@ -74,10 +75,11 @@ func openTown(t *testing.T) *town {
 	}
 	t.Cleanup(func() { store.Close() })
 	words := taxonomy.Default()
-	tn := &town{box: &letterBox{}, waiting: &api.Waiting{}, clock: func() time.Time { return now }}
+	reads := &readsStore{Store: store}
+	tn := &town{reads: reads, box: &letterBox{}, waiting: &api.Waiting{}, clock: func() time.Time { return now }}
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(t.Context(), directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources, tn.waiting}, Now: func() time.Time { return tn.clock() },
+		Store: reads, Views: []directory.View{index, relations, sources, tn.waiting}, Now: func() time.Time { return tn.clock() },
 		Rules: func() directory.Rules {
 			return directory.Rules{Category: func(id string) bool { return id == tn.had || words.Valid(id) }}
 		},

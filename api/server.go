@@ -23,6 +23,7 @@ import (
 	"archipel/directory/media"
 	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
+	"archipel/directory/transfer"
 	"archipel/frontend"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -97,6 +98,7 @@ type Server struct {
 	waitingKinds *lru[string, waitingKind] // by entry and version
 
 	importWake chan struct{}                 // an import was asked for
+	batches    transfer.Tally                // of the imports that there were
 	inZone     atomic.Pointer[time.Location] // the site's time zone, last read
 
 	meanings  *lru[string, meant]

@@ -8,6 +8,7 @@ import (
 // ImportsView is the imports that there were, and the form for another.
 type ImportsView struct {
 	Lines   []ImportLine
+	Next    string // older ones; empty when there are none
 	Working []ImportLine
 	Typed   url.Values
 	Wrong   string

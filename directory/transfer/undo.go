@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"archipel/directory"
 )
@@ -195,64 +193,4 @@ func before(ctx context.Context, d *directory.Directory, batch string, t touched
 
 func (r *UndoReport) keep(e *directory.Entry, text string) {
 	r.Kept = append(r.Kept, Issue{Name: e.Name, Field: string(e.ID), Code: CodeKeptLocal, Text: text})
-}
-
-// BatchInfo tells of one import.
-type BatchInfo struct {
-	Batch   string    `json:"batch"`
-	Note    string    `json:"note,omitempty"`
-	Sources []string  `json:"sources,omitempty"` // of the entries, at most 10
-	First   time.Time `json:"first"`
-	Last    time.Time `json:"last"`
-	Created int       `json:"created"`
-	Updated int       `json:"updated"`
-	Undone  int       `json:"undone"` // entries taken back
-}
-
-// Batches lists the imports of a directory, newest first. It reads the whole log.
-func Batches(ctx context.Context, d *directory.Directory) ([]BatchInfo, error) {
-	var out []*BatchInfo
-	byName := map[string]*BatchInfo{}
-	for after := directory.Seq(0); ; {
-		changes, err := d.Changes(ctx, after, 1000)
-		if err != nil {
-			return nil, fmt.Errorf("batches: %w", err)
-		}
-		if len(changes) == 0 {
-			break
-		}
-		for i := range changes {
-			c := &changes[i]
-			after = c.Seq
-			if !byMachine(c) {
-				continue
-			}
-			if of, undo := strings.CutPrefix(c.Batch, undoBatch("")); undo {
-				if b := byName[of]; b != nil {
-					b.Undone++
-				}
-				continue
-			}
-			b := byName[c.Batch]
-			if b == nil {
-				b = &BatchInfo{Batch: c.Batch, Note: c.Note, First: c.Time}
-				byName[c.Batch] = b
-				out = append(out, b)
-			}
-			b.Last = c.Time
-			if c.Op == directory.OpCreate {
-				b.Created++
-			} else {
-				b.Updated++
-			}
-			if s := c.Entry.Source; s != nil && len(b.Sources) < 10 && !slices.Contains(b.Sources, s.Name) {
-				b.Sources = append(b.Sources, s.Name)
-			}
-		}
-	}
-	list := make([]BatchInfo, len(out))
-	for i, b := range out {
-		list[len(out)-1-i] = *b
-	}
-	return list, nil
 }
