@@ -121,3 +121,13 @@ func (s *Service) Ledger(ctx context.Context, host string, anew bool) (any, map[
 	}
 	return one.summary(), list, nil
 }
+
+// Take takes what an island says, as when it is asked what changed.
+func (s *Service) Take(ctx context.Context, host string, docs ...map[string]any) (written int, err error) {
+	all, _, err := s.readAll(ctx, docs)
+	if err != nil {
+		return 0, err
+	}
+	o, err := s.apply(ctx, s.cache.get(host), all)
+	return o.Written, err
+}

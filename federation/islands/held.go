@@ -44,5 +44,8 @@ func (s *Service) Decide(ctx context.Context, author string, ids []directory.ID,
 		}
 		s.settle(e, over, seen)
 	})
+	if err == nil {
+		err = s.settleSince(ctx, seen)
+	}
 	return len(changed), err
 }

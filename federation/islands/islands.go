@@ -156,7 +156,7 @@ func (s *Service) work(ctx context.Context) error {
 	defer tick.Stop()
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	var reconciled string // what visibility was last made from
+	var settled reconciled
 	var purged, mapped time.Time
 	var back welcome
 	epoch := s.self.epoch()
@@ -165,9 +165,9 @@ func (s *Service) work(ctx context.Context) error {
 		s.refresh(ctx)
 		s.tell(ctx, &asking)
 		s.bring(ctx, &asking)
-		if now := s.visibility(); now.key != reconciled {
-			if err := s.reconcile(ctx, now); err == nil {
-				reconciled = now.key
+		if v, now := s.visibility(), s.Now(); settled.due(v.key, now) {
+			if err := s.reconcile(ctx, v); err == nil {
+				settled.done(v.key, now)
 			} else if ctx.Err() == nil {
 				s.Log.Warn("islands: what may be seen is not settled yet", "err", err)
 			}

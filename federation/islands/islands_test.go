@@ -43,6 +43,9 @@ type isle struct {
 	intercep func(w http.ResponseWriter, r *http.Request) bool
 	mu       sync.Mutex
 	letters  *letters
+	zoned    atomic.Pointer[func()] // called when it is asked in which zones an entry lies
+	licence  atomic.Pointer[string] // of the site; nil: ODbL-1.0
+	guard    func(directory.Store) directory.Store
 }
 
 // clock can be set ahead.
@@ -79,9 +82,13 @@ func (c counter) Write(b []byte) (int, error) {
 func (in *isle) open() {
 	t := in.t
 	t.Helper()
-	store, err := sqlitestore.Open(context.Background(), in.dir)
+	opened, err := sqlitestore.Open(context.Background(), in.dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	var store directory.Store = opened
+	if in.guard != nil {
+		store = in.guard(store)
 	}
 	published := &federation.Published{}
 	in.store, in.mirrors = store, &islands.Mirrors{}
@@ -107,9 +114,18 @@ func (in *isle) open() {
 	in.s, err = islands.New(context.Background(), islands.Options{
 		Network: in.net, Directory: in.d, Mirrors: in.mirrors, Taxonomy: in.words, PublicURL: in.base, Version: "test", Log: log, Now: in.clock.now,
 		Site: func() islands.Site {
-			return islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
+			site := islands.Site{Name: "Île " + in.host, Languages: []string{"fr"}, Licence: "ODbL-1.0"}
+			if licence := in.licence.Load(); licence != nil {
+				site.Licence = *licence
+			}
+			return site
 		},
-		Zones: zones, Look: 50 * time.Millisecond, Correct: in.letters.correct, Unfit: in.letters.unfit, Answered: in.letters.answered,
+		Zones: func(e *directory.Entry) []string {
+			if f := in.zoned.Load(); f != nil {
+				(*f)()
+			}
+			return zones(e)
+		}, Look: 50 * time.Millisecond, Correct: in.letters.correct, Unfit: in.letters.unfit, Answered: in.letters.answered,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +160,7 @@ func (in *isle) open() {
 			server.CloseClientConnections()
 			server.Close()
 			wg.Wait()
-			if err := store.Close(); err != nil {
+			if err := opened.Close(); err != nil {
 				t.Error(err)
 			}
 		})

@@ -120,7 +120,7 @@ func (s *Service) SetMap(ctx context.Context, author, host string, words map[str
 // renew writes entries of others as their origins said them, in our words and with their overlays.
 func (s *Service) renew(ctx context.Context, ids []directory.ID, author string) error {
 	seen := s.visibility()
-	return s.rewrite(ctx, ids, author, func(e *directory.Entry, over *Overlay, words map[string]string) {
+	err := s.rewrite(ctx, ids, author, func(e *directory.Entry, over *Overlay, words map[string]string) {
 		st, err := s.kept(e)
 		if err != nil {
 			s.Log.Warn("islands: what was received is not understood", "entry", e.ID, "err", err)
@@ -133,6 +133,10 @@ func (s *Service) renew(ctx context.Context, ids []directory.ID, author string) 
 		curate(e, over)
 		s.settle(e, over, seen)
 	})
+	if err != nil {
+		return err
+	}
+	return s.settleSince(ctx, seen)
 }
 
 // Meaning is what becomes of a word of another directory.

@@ -130,7 +130,7 @@ func (s *Service) applyBatch(ctx context.Context, peer *Agreement, batch []news)
 			s.Log.Debug("islands: an entry is not valid here", "island", peer.Host, "entry", whose[i].object, "err", outcomes[i].Err)
 		}
 	}
-	return again, o, nil
+	return again, o, s.settleSince(ctx, seen) // the operator may have decided something meanwhile
 }
 
 // distinct splits off what says something of an object of which the batch speaks already: it comes in the next round.

@@ -63,6 +63,42 @@ func (s *Service) reconcile(ctx context.Context, v visibility) error {
 	})
 }
 
+// settleSince settles again what was written meanwhile as it may be seen under another visibility than that of now: who
+// reconciled since then could not find it yet.
+func (s *Service) settleSince(ctx context.Context, seen visibility) error {
+	for now := s.visibility(); now.key != seen.key; now, seen = s.visibility(), now {
+		if err := s.reconcile(ctx, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconciled says when what may be seen was last settled, so that it is settled when something changed, once more when every
+// other node has heard of that and written what it still took, and then from time to time.
+type reconciled struct {
+	key   string    // of the visibility
+	since time.Time // it holds
+	last  time.Time
+}
+
+const (
+	reconcileSoon  = 15 * time.Second
+	reconcileEvery = time.Hour
+)
+
+// due reports whether what may be seen is to be settled.
+func (r *reconciled) due(key string, now time.Time) bool {
+	return key != r.key || r.last.Before(r.since.Add(reconcileSoon)) && !now.Before(r.since.Add(reconcileSoon)) || now.Sub(r.last) >= reconcileEvery
+}
+
+// done notes that it is settled, as of now.
+func (r *reconciled) done(key string, now time.Time) {
+	if r.last = now; key != r.key {
+		r.key, r.since = key, now
+	}
+}
+
 // rewrite changes entries of others in batches, each as it stands when it is written.
 func (s *Service) rewrite(ctx context.Context, ids []directory.ID, author string, change func(e *directory.Entry, over *Overlay, words map[string]string)) error {
 	for len(ids) > 0 {
@@ -150,15 +186,4 @@ func (s *Service) purge(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// Visible reports whether an entry of another directory may be seen as far as the agreements go. One of ours always may.
-func (s *Service) Visible(e *directory.Entry) bool {
-	if e.Origin == "" {
-		return true
-	}
-	if e.Private == nil || e.Private.Mirror == nil {
-		return false
-	}
-	return s.visibility().visible(e.Origin, e.Private.Mirror.Via)
 }
