@@ -103,9 +103,9 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if p := s.policy.get(); p.Blocked(host) {
 		return http.StatusForbidden, ""
 	}
-	seen := seenOf(a)
+	seen := seenOf(a, doc, body)
 	if s.came.has(seen) {
-		return http.StatusAccepted, "" // before the signature: whoever repeats an id gains nothing
+		return http.StatusAccepted, "" // before the signature: whoever repeats something gains nothing
 	}
 	sig, err := signature.Parse(m, s.Now())
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 
 // keep puts an activity on the list of what is to be done. What came to two nodes, or twice at once, is told apart then.
 func (s *Service) keep(ctx context.Context, a *vocab.Activity, seen seenID, body []byte) (code int, why string) {
-	if err := s.intake.add(ctx, s.store, s.Now, received{ID: a.ID, Actor: a.Actor, At: s.Now().UTC(), Body: body}); err != nil {
+	if err := s.intake.add(ctx, s.store, s.Now, received{ID: a.ID, Actor: a.Actor, At: s.Now().UTC(), Seen: seen, Body: body}); err != nil {
 		return s.unavailable(err)
 	}
 	s.came.add(seen)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"archipel/directory"
+	"archipel/federation/signature"
 	"archipel/federation/vocab"
 )
 
@@ -30,6 +31,7 @@ type received struct {
 	At    time.Time       `json:"at"`
 	Tries int             `json:"tries,omitzero"`
 	Next  time.Time       `json:"next,omitzero"`
+	Seen  seenID          `json:"seen,omitzero"` // 0: what [seenFrom] says
 	Body  json.RawMessage `json:"body"`
 }
 
@@ -117,11 +119,28 @@ const (
 // seenID is an activity: nobody can use up an id of somebody else.
 type seenID uint64
 
-func seenOf(a *vocab.Activity) seenID { return seenFrom(a.Actor, a.ID) }
+// seenOf tells what came before from what did not. Mobilizon says Create, Update and Delete of an object under one id, and so
+// does Gancio: of what comes without a proof, which can only come signed by its own server, the same is what has the same
+// bytes. What has a proof can be brought by anybody in other bytes: of that the same is what has the same id.
+func seenOf(a *vocab.Activity, doc map[string]any, body []byte) seenID {
+	if signature.ProofMethod(doc) != "" {
+		return seenFrom(a.Actor, a.ID)
+	}
+	sum := sha256.Sum256(body)
+	return seenFrom(a.Actor, a.ID+"\n"+string(sum[:]))
+}
 
 func seenFrom(actor, id string) seenID {
 	sum := sha256.Sum256([]byte(actor + "\n" + id))
 	return seenID(binary.BigEndian.Uint64(sum[:]))
+}
+
+// seen is the activity as it was when it came.
+func (r *received) seen() seenID {
+	if r.Seen != 0 {
+		return r.Seen
+	}
+	return seenFrom(r.Actor, r.ID) // put on the list by ourselves, or by an older version
 }
 
 // seenSet remembers what was seen last. When it is full the older half is forgotten.

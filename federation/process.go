@@ -96,7 +96,7 @@ func (s *Service) processAll(ctx context.Context, done *seenLog) error {
 			}
 			heaps = append(heaps, h)
 			for _, it := range h.items {
-				id := seenFrom(it.Actor, it.ID)
+				id := it.seen()
 				switch {
 				case !it.again && it.Tries == 0 && (taken[id] || done.has(id)):
 					it.ready = true // it came to two nodes, or twice at once, or its record outlived it
@@ -148,7 +148,7 @@ func (s *Service) takeOff(ctx context.Context, heaps []heap, done *seenLog) erro
 		}
 		for i, it := range h.items {
 			if it.ready {
-				if id := seenFrom(it.Actor, it.ID); !done.has(id) {
+				if id := it.seen(); !done.has(id) {
 					ids = append(ids, id)
 				}
 				continue

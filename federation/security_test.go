@@ -180,6 +180,61 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestOneIDForAll speaks as Mobilizon and Gancio do, who say Create, Update and Delete under one and the same id: all three count,
+// and none counts twice.
+func TestOneIDForAll(t *testing.T) {
+	for _, id := range []string{"/comments/1/activity", "/federation/m/1#create"} {
+		in := open(t, nil)
+		e := in.put(fair())
+		p := fedtest.NewPeer(t)
+		note := map[string]any{
+			"id": p.URL() + "/comments/1", "type": "Note", "attributedTo": p.ID(), "inReplyTo": in.base + "/id/" + string(e.ID), "content": "Bonjour", "to": "as:Public",
+		}
+		says := func(words string) func() bool {
+			return func() bool {
+				all := in.records("ap-reply")
+				return len(all) == 1 && strings.Contains(all[0]["content"].(string), words)
+			}
+		}
+		create := with(p.Activity("Create", note), "id", p.URL()+id)
+		p.Post(in.inbox(), create, nil)
+		eventually(t, "the reply", says("Bonjour"))
+		update := with(p.Activity("Update", with(note, "content", "Bonsoir")), "id", p.URL()+id)
+		p.Post(in.inbox(), update, nil)
+		eventually(t, "its new text", says("Bonsoir"))
+		p.Post(in.inbox(), create, nil) // whoever caught it
+		eventually(t, "all to be done", in.idle)
+		if !says("Bonsoir")() {
+			t.Error("a replayed Create was taken")
+		}
+		p.Post(in.inbox(), with(p.Activity("Delete", note["id"]), "id", p.URL()+id), nil)
+		eventually(t, "the reply to go", func() bool { return len(in.records("ap-reply")) == 0 })
+		p.Post(in.inbox(), update, nil)
+		p.Post(in.inbox(), create, nil)
+		eventually(t, "all to be done", in.idle)
+		if len(in.records("ap-reply")) != 0 {
+			t.Error("what was deleted came back")
+		}
+	}
+}
+
+// TestSameAgain says the same under one id in other words: it is done once.
+func TestSameAgain(t *testing.T) {
+	in := open(t, nil)
+	e := in.put(fair())
+	object := in.base + "/id/" + string(e.ID)
+	p := in.followed()
+	follow, like := p.Activity("Follow", in.relay()), p.Activity("Like", object)
+	for i := range 3 {
+		p.Post(in.inbox(), with(follow, "nonce", i), nil)
+		p.Post(in.inbox(), with(like, "nonce", i), nil)
+	}
+	eventually(t, "all to be done", in.idle)
+	if _, likes := fedtest.Get(t, in.base+"/ap/objects/"+string(e.ID)+"/likes"); likes["totalItems"] != 1.0 || in.followers() != 1 {
+		t.Errorf("%v likes, %v followers", likes["totalItems"], in.followers())
+	}
+}
+
 // TestOthersWork tries to undo, change and delete what somebody else of the same server did.
 func TestOthersWork(t *testing.T) {
 	in := open(t, nil)
