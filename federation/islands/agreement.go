@@ -79,6 +79,9 @@ const DefaultMaxItems = 500_000
 // Active reports whether entries go this way.
 func (s Side) Active() bool { return s.State == Accepted || s.State == Narrowed }
 
+// goesOn reports whether the other side has paused what was agreed to, and may go on with it when it likes.
+func (s Side) goesOn() bool { return s.State == Paused && !s.ByUs }
+
 func (s *Side) prepare() {
 	if s.Policy == "" {
 		s.Policy = Show
@@ -173,8 +176,9 @@ func Accept(ctx context.Context, store directory.Store, host string, narrower *S
 		}
 	}
 	return decide(ctx, store, host, func(a *Agreement) error {
-		if a.Out.State == "" || a.Out.Follow == "" {
-			return ErrNoAgreement
+		waits := a.Out.Active() || a.Out.State == Asked || a.Out.State == Refused || a.Out.State == Paused && a.Out.ByUs
+		if !waits || a.Out.Follow == "" {
+			return ErrNoAgreement // it does not ask any more, or never did
 		}
 		a.Out.Agreed, a.Out.PassOn = Scope{Others: true}, passOn
 		state := Accepted

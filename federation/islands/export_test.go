@@ -52,6 +52,9 @@ func (s *Service) Epoch() int64 { return s.self.epoch() }
 // SidesOf are the directions of an agreement.
 func (a *Agreement) SidesOf(d Direction) []*Side { return a.sides(d) }
 
+// Denies reports whether nothing of an island shall be seen, by whatever way it comes.
+func Denies(in *Side) bool { return denies(in) }
+
 // Limit is how many entries of an island are taken, as far as this process knows.
 func (s *Service) Limit(host string) int { return s.cache.get(host).In.max() }
 

@@ -125,12 +125,20 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 		}
 		switch {
 		case a.Type == "Undo" && about == v.Out.Follow && about != "":
-			v.Out.set(after, false, "")
-			v.Out.Follow = ""
+			if v.Out.Active() || after == Ended && (v.Out.State == Asked || v.Out.goesOn()) {
+				v.Out.set(after, false, "")
+			} else if v.Out.State == Asked {
+				v.Out.set(Ended, false, "") // it pauses what it does not have
+			} else {
+				return false, nil // what we refused, paused or ended stays so, and what we offer too
+			}
+			if v.Out.State == Ended {
+				v.Out.Follow = ""
+			}
 			return true, nil
 		case a.Type == "Accept" && ours:
-			if v.In.ByUs && (v.In.State == Ended || v.In.State == Paused) {
-				return false, nil // it has not heard yet that we left
+			if v.In.State != Asked && !v.In.Active() && !v.In.goesOn() && (v.In.State != Refused || v.In.ByUs) {
+				return false, nil // it has not heard yet that we left, or nobody here wishes it
 			}
 			scope, err := scopeOf(doc)
 			if err != nil {

@@ -43,6 +43,7 @@ type isle struct {
 	intercep func(w http.ResponseWriter, r *http.Request) bool
 	mu       sync.Mutex
 	letters  *letters
+	quiet    bool                   // it hears, and does nothing by itself
 	zoned    atomic.Pointer[func()] // called when it is asked in which zones an entry lies
 	licence  atomic.Pointer[string] // of the site; nil: ODbL-1.0
 	guard    func(directory.Store) directory.Store
@@ -152,7 +153,9 @@ func (in *isle) open() {
 	var wg sync.WaitGroup
 	wg.Go(func() { in.d.Run(ctx) })
 	wg.Go(func() { in.net.Run(ctx) })
-	wg.Go(func() { in.s.Run(ctx) })
+	if !in.quiet {
+		wg.Go(func() { in.s.Run(ctx) })
+	}
 	var once sync.Once
 	in.stop = func() {
 		once.Do(func() {

@@ -1,0 +1,198 @@
+package islands_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"archipel/directory"
+	"archipel/federation/islands"
+	"archipel/federation/vocab"
+
+	"github.com/google/uuid"
+)
+
+// hear lets an island take an activity of the mirror of another one.
+func (in *isle) hear(from *isle, kind string, object any, more map[string]any) {
+	in.t.Helper()
+	doc := map[string]any{
+		"@context": vocab.Context, "id": from.base + "/ap/mirror#" + uuid.NewString(), "type": kind, "actor": from.base + "/ap/mirror", "object": object,
+	}
+	for k, v := range more {
+		doc[k] = v
+	}
+	b, err := json.Marshal(doc)
+	if err == nil {
+		doc = nil
+		err = json.Unmarshal(b, &doc)
+	}
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	a, err := vocab.Read(doc)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	if taken, err := in.s.Receive(context.Background(), doc, a); err != nil || !taken {
+		in.t.Fatalf("%s: taken %v, %v", kind, taken, err)
+	}
+}
+
+// agree writes an agreement as it would have come about.
+func (in *isle) agree(with *isle, a islands.Agreement) {
+	in.t.Helper()
+	r, err := in.store.Record(context.Background(), "island", with.host)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	r.Key = with.host
+	if r.Value, err = json.Marshal(a); err == nil {
+		err = in.store.PutRecord(context.Background(), "island", r)
+	}
+	if err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// standing are all the ways in which a side can stand.
+func standing() (all []islands.Side) {
+	for _, state := range []islands.State{"", islands.Offered, islands.Asked, islands.Accepted, islands.Narrowed, islands.Refused, islands.Paused, islands.Ended} {
+		for _, byUs := range []bool{false, true} {
+			for _, tell := range []string{"", "Reject"} {
+				all = append(all, islands.Side{State: state, ByUs: byUs, Tell: tell, TellID: "before", Standing: state == islands.Accepted || state == islands.Narrowed})
+			}
+		}
+	}
+	return all
+}
+
+// TestOnlyOperatorsAgree: from however an agreement stands, whatever the other side says, nothing goes out and nothing comes in
+// that the operator here did not say yes to, and what the operator ended, refused or paused stays so.
+func TestOnlyOperatorsAgree(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	b.stop()
+	b.quiet = true
+	b.open()
+	narrow, wide := islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Scope{Others: true}
+	mirror, theirs := b.base+"/ap/mirror", a.base+"/ap/mirror"
+	const oldFollow = "/ap/mirror/follows/old"
+	undo := func(state string) func() {
+		return func() {
+			b.hear(a, "Undo", map[string]any{"id": a.base + oldFollow, "type": "Follow", "actor": theirs, "object": mirror}, map[string]any{"state": state})
+		}
+	}
+	answer := func(kind, state string) func() {
+		return func() {
+			b.hear(a, kind, map[string]any{"id": b.base + oldFollow, "type": "Follow", "actor": mirror, "object": theirs}, map[string]any{"state": state, "scope": wide, "passOn": true})
+		}
+	}
+	follow := func(id string, scope islands.Scope) func() {
+		return func() {
+			b.hear(a, "Follow", mirror, map[string]any{"id": a.base + id, "scope": scope, "summary": "S’il vous plaît."})
+		}
+	}
+	says := map[string]func(){
+		"Undo":            undo("ended"),
+		"Undo paused":     undo("paused"),
+		"Follow":          follow("/ap/mirror/follows/new", narrow),
+		"Follow for more": follow("/ap/mirror/follows/more", wide),
+		"the same Follow": follow(oldFollow, wide),
+		"Accept":          answer("Accept", "accepted"),
+		"Accept narrowed": answer("Accept", "narrowed"),
+		"Reject":          answer("Reject", "refused"),
+		"Reject paused":   answer("Reject", "paused"),
+		"Reject ended":    answer("Reject", "ended"),
+		"Offer": func() {
+			b.hear(a, "Offer", map[string]any{"id": a.base + "/ap/mirror#offered/1", "type": "Follow", "actor": mirror, "object": theirs}, map[string]any{"scope": wide})
+		},
+	}
+	for _, side := range standing() {
+		in, out := side, side
+		in.Follow, in.Asked, in.Agreed = "follows/old", narrow, wide
+		out.Follow, out.Asked, out.Agreed = a.base+oldFollow, narrow, wide
+		for what, say := range says {
+			b.agree(a, islands.Agreement{Actor: theirs, Inbox: theirs + "/inbox", In: in, Out: out})
+			before := b.with(a)
+			say()
+			after := b.with(a)
+			t.Run(fmt.Sprintf("%s by us %v telling %q then %s", side.State, side.ByUs, side.Tell, what), func(t *testing.T) {
+				was, is := before.Out, after.Out
+				paused := was.State == islands.Paused && !was.ByUs // by the other side, in the middle of what was agreed to
+				if is.Active() {
+					invited := was.State == islands.Offered && reflect.DeepEqual(is.Agreed, was.Agreed) && is.PassOn == was.PassOn
+					if !invited && !was.Active() && !paused {
+						t.Errorf("it gets what nobody here said yes to: %+v, before %+v", is, was)
+					}
+				}
+				if is.State == islands.Paused && !is.ByUs && !was.Active() && !paused {
+					t.Errorf("it could go on by itself with what nobody here said yes to: %+v, before %+v", is, was)
+				}
+				if is.State == islands.Offered && was.State != islands.Offered {
+					t.Errorf("it is invited: %+v, before %+v", is, was)
+				}
+				if was.State == islands.Paused && was.ByUs && (is.State != islands.Paused || !is.ByUs) {
+					t.Errorf("our pause is %+v, was %+v", is, was)
+				}
+				if over := was.State == islands.Refused || was.State == islands.Ended; over && is.State != islands.Asked && (is.State != was.State || is.ByUs != was.ByUs) {
+					t.Errorf("what was over is %+v, was %+v", is, was)
+				}
+
+				was, is = before.In, after.In
+				wished := was.State == islands.Asked || was.Active() || !was.ByUs && (was.State == islands.Paused || was.State == islands.Refused)
+				if is.Active() && !wished {
+					t.Errorf("we follow though nobody here wishes it: %+v, before %+v", is, was)
+				}
+				if !reflect.DeepEqual(is.Asked, was.Asked) || is.State == islands.Asked && was.State != islands.Asked {
+					t.Errorf("we ask for what nobody here wishes: %+v, before %+v", is, was)
+				}
+				if back := is.State == islands.Paused || is.State == islands.Refused; back && !is.ByUs && !wished {
+					t.Errorf("it could begin again by itself: %+v, before %+v", is, was)
+				}
+			})
+		}
+	}
+}
+
+// TestPausingWhatIsNotThere: who says that it pauses what it does not have, and then that it goes on, has nothing.
+func TestPausingWhatIsNotThere(t *testing.T) {
+	for name, decide := range map[string]func(ctx context.Context, b directory.Store, a string) (islands.Agreement, error){
+		"not answered": islands.With,
+		"refused": func(ctx context.Context, b directory.Store, a string) (islands.Agreement, error) {
+			return islands.Refuse(ctx, b, a, "")
+		},
+		"ended": func(ctx context.Context, b directory.Store, a string) (islands.Agreement, error) {
+			if _, err := islands.Accept(ctx, b, a, nil, true); err != nil {
+				return islands.Agreement{}, err
+			}
+			return islands.End(ctx, b, a, islands.Out)
+		},
+		"paused": func(ctx context.Context, b directory.Store, a string) (islands.Agreement, error) {
+			if _, err := islands.Accept(ctx, b, a, nil, true); err != nil {
+				return islands.Agreement{}, err
+			}
+			return islands.Pause(ctx, b, a, islands.Out)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := newIsle(t, nil), newIsle(t, nil)
+			mirror, theirs := b.base+"/ap/mirror", a.base+"/ap/mirror"
+			b.hear(a, "Follow", mirror, map[string]any{"id": theirs + "/follows/1", "scope": islands.Scope{}})
+			if got := b.with(a).Out.State; got != islands.Asked {
+				t.Fatalf("it is %s", got)
+			}
+			if _, err := decide(t.Context(), b.store, a.host); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 3 {
+				follow := fmt.Sprint(theirs, "/follows/", i+1)
+				b.hear(a, "Undo", map[string]any{"id": follow, "type": "Follow", "actor": theirs, "object": mirror}, map[string]any{"state": "paused"})
+				b.hear(a, "Follow", mirror, map[string]any{"id": fmt.Sprint(theirs, "/follows/", i+2), "scope": islands.Scope{}})
+				if out := b.with(a).Out; out.Active() {
+					t.Fatalf("it is let in: %+v", out)
+				}
+			}
+		})
+	}
+}
