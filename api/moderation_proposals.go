@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,69 +89,6 @@ func shownFields(before, after *directory.Entry) (out []frontend.FieldChange) {
 		out = append(out, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 	}
 	return out
-}
-
-// mergeProposal puts what a proposal changes into the entry as it stands: fields that it leaves as its sender read them
-// stay as they are now.
-func (s *Server) mergeProposal(ctx context.Context, p *Proposal, now *directory.Entry) (directory.Entry, error) {
-	proposed, err := p.Proposed(now)
-	if err != nil || p.Base == now.Version {
-		return proposed, err
-	}
-	base, err := s.Directory.At(ctx, p.Of, p.Base)
-	if err != nil || base.Redacted {
-		return proposed, err
-	}
-	fields := func(e *directory.Entry) (map[string]json.RawMessage, error) {
-		b, err := json.Marshal(e) // the public form
-		if err != nil {
-			return nil, err
-		}
-		var f struct {
-			Geometry   json.RawMessage            `json:"geometry"`
-			Properties map[string]json.RawMessage `json:"properties"`
-		}
-		if err := json.Unmarshal(b, &f); err != nil {
-			return nil, err
-		}
-		f.Properties["\x00geometry"] = f.Geometry
-		return f.Properties, nil
-	}
-	was, err := fields(&base.Entry)
-	if err != nil {
-		return proposed, err
-	}
-	theirs, err := fields(&proposed)
-	if err != nil {
-		return proposed, err
-	}
-	mine, err := fields(now)
-	if err != nil {
-		return proposed, err
-	}
-	for name, value := range theirs {
-		if !bytes.Equal(value, was[name]) {
-			mine[name] = value
-		}
-	}
-	for name := range was {
-		if _, kept := theirs[name]; !kept {
-			delete(mine, name)
-		}
-	}
-	geometry := mine["\x00geometry"]
-	delete(mine, "\x00geometry")
-	b, err := json.Marshal(map[string]any{"type": "Feature", "id": now.ID, "geometry": geometry, "properties": mine})
-	if err != nil {
-		return proposed, err
-	}
-	var merged directory.Entry
-	if err := json.Unmarshal(b, &merged); err != nil {
-		return proposed, fmt.Errorf("proposal %s: %w", p.ID, err)
-	}
-	merged.ID, merged.Private, merged.Status, merged.Version = now.ID, now.Clone().Private, now.Status, now.Version
-	merged.Created, merged.Updated, merged.Origin, merged.Slug, merged.Aliases = now.Created, now.Updated, now.Origin, now.Slug, now.Aliases
-	return merged, nil
 }
 
 // decideProposal takes a proposed correction over, or refuses it.
