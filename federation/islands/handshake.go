@@ -86,17 +86,18 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		if v.Out.Follow == a.ID {
 			return true, nil // it says so again
 		}
-		before := v.Out
+		before, same := v.Out, sameScope(&v.Out.Asked, &scope)
 		v.Out.Follow, v.Out.Asked, v.Out.Note = a.ID, scope, tidy(vocab.Text(doc, "summary"))
 		switch {
 		case before.State == Offered:
 			v.Out.set(Narrowed, true, "Accept") // what was offered holds, whatever is asked
-		case before.State == Paused && !before.ByUs:
+		case before.goesOn() && same:
 			v.Out.set(v.Out.given(), true, "Accept") // it goes on with what it paused
-		case before.Active() && sameScope(&before.Asked, &scope):
+		case before.Active() && same:
 			v.Out.set(before.State, true, "Accept") // it asks for what it has: perhaps it lost what it knew
-		case before.State == Paused:
-			v.Out.Tell = "Reject" // we paused: it is told so again
+		case before.State == Paused && before.ByUs:
+			v.Out.Asked, v.Out.Note = before.Asked, before.Note // what we go on with later is what we said yes to
+			v.Out.Tell = "Reject"                               // we paused: it is told so again
 		case before.State == Ended && before.Tell == "Reject": // it has not heard yet that we ended it: it is told about this one
 			v.Out.TellID, v.Out.TellNext = uuid.NewString(), time.Time{}
 		default:

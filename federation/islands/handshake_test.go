@@ -121,18 +121,19 @@ func TestOnlyOperatorsAgree(t *testing.T) {
 				was, is := before.Out, after.Out
 				paused := was.State == islands.Paused && !was.ByUs // by the other side, in the middle of what was agreed to
 				if is.Active() {
+					same := reflect.DeepEqual(is.Asked, was.Asked) && reflect.DeepEqual(is.Agreed, was.Agreed) && is.PassOn == was.PassOn
 					invited := was.State == islands.Offered && reflect.DeepEqual(is.Agreed, was.Agreed) && is.PassOn == was.PassOn
-					if !invited && !was.Active() && !paused {
+					if !invited && (!same || !was.Active() && !paused) {
 						t.Errorf("it gets what nobody here said yes to: %+v, before %+v", is, was)
 					}
 				}
-				if is.State == islands.Paused && !is.ByUs && !was.Active() && !paused {
+				if is.State == islands.Paused && !is.ByUs && (!was.Active() && !paused || !reflect.DeepEqual(is.Asked, was.Asked)) {
 					t.Errorf("it could go on by itself with what nobody here said yes to: %+v, before %+v", is, was)
 				}
 				if is.State == islands.Offered && was.State != islands.Offered {
 					t.Errorf("it is invited: %+v, before %+v", is, was)
 				}
-				if was.State == islands.Paused && was.ByUs && (is.State != islands.Paused || !is.ByUs) {
+				if was.State == islands.Paused && was.ByUs && (is.State != islands.Paused || !is.ByUs || !reflect.DeepEqual(is.Asked, was.Asked)) {
 					t.Errorf("our pause is %+v, was %+v", is, was)
 				}
 				if over := was.State == islands.Refused || was.State == islands.Ended; over && is.State != islands.Asked && (is.State != was.State || is.ByUs != was.ByUs) {
@@ -192,6 +193,59 @@ func TestPausingWhatIsNotThere(t *testing.T) {
 				if out := b.with(a).Out; out.Active() {
 					t.Fatalf("it is let in: %+v", out)
 				}
+			}
+		})
+	}
+}
+
+// TestPausedForLess: neither a pause by the other side nor one by us lets it have more than what was agreed to.
+func TestPausedForLess(t *testing.T) {
+	for _, by := range []string{"follower", "followed"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			a, b := newIsle(t, nil), newIsle(t, nil)
+			ctx := t.Context()
+			b.put(farm("Ferme"))
+			group := farm("Groupe")
+			group.Kind = directory.Organisation
+			b.put(group)
+			a.follow(b, islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Show)
+			a.shown(b, "Ferme")
+			who, other, direction := a, b, islands.In
+			if by == "followed" {
+				who, other, direction = b, a, islands.Out
+			}
+			if _, err := islands.Pause(ctx, who.store, other.host, direction); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "both know of the pause", func() bool {
+				return a.with(b).In.State == islands.Paused && b.with(a).Out.State == islands.Paused
+			})
+			if _, err := islands.Ask(ctx, a.store, b.base, islands.Scope{}, islands.Show); err != nil {
+				t.Fatal(err)
+			}
+			ask := a.with(b).In.Follow
+			eventually(t, "b has heard it", func() bool { return b.with(a).Out.Follow == a.base+"/ap/mirror/"+ask })
+			if by == "follower" {
+				if got := b.with(a).Out; got.State != islands.Asked {
+					t.Fatalf("for more than it had it is %s", got.State)
+				}
+				a.shown(b)
+				if _, err := islands.Accept(ctx, b.store, a.host, nil, true); err != nil {
+					t.Fatal(err)
+				}
+				a.shown(b, "Ferme", "Groupe")
+				return
+			}
+			if got := b.with(a).Out; got.State != islands.Paused || !got.ByUs {
+				t.Fatalf("our pause is %+v", got)
+			}
+			if _, err := islands.Resume(ctx, b.store, a.host, islands.Out); err != nil {
+				t.Fatal(err)
+			}
+			a.shown(b, "Ferme")
+			if got := b.with(a).Out; len(got.Asked.Kinds) != 1 {
+				t.Errorf("b goes on with %+v", got.Asked)
 			}
 		})
 	}
