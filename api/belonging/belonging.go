@@ -59,44 +59,6 @@ const (
 	roleEditor = "editor"
 )
 
-// kept is everybody who keeps an entry, through an organisation as well.
-type kept struct{ owners, editors []string }
-
-// keepers lists who keeps an entry.
-func (s *Service) keepers(ctx context.Context, e *directory.Entry) (kept, error) {
-	var k kept
-	if e.Private == nil {
-		return k, nil
-	}
-	k.owners, k.editors = slices.Clone(e.Private.Owners), slices.Clone(e.Private.Editors)
-	if e.Private.Team == "" {
-		return k, nil
-	}
-	org, err := s.organisation(ctx, e.Private.Team)
-	if err != nil || org.Private == nil {
-		return k, err
-	}
-	k.owners, k.editors = append(k.owners, org.Private.Owners...), append(k.editors, org.Private.Editors...)
-	return k, nil
-}
-
-// organisation is the one that keeps an entry, or that it was merged into; the zero Entry when it is gone.
-func (s *Service) organisation(ctx context.Context, id directory.ID) (directory.Entry, error) {
-	for range 5 {
-		org, err := s.Directory.Entry(ctx, id)
-		switch {
-		case errors.Is(err, directory.ErrNotFound):
-			return directory.Entry{}, nil
-		case err != nil || org.Status != directory.Removed:
-			return org, err
-		case org.MergedInto == "":
-			return directory.Entry{}, nil
-		}
-		id = org.MergedInto
-	}
-	return directory.Entry{}, nil
-}
-
 // errUnchanged ends a [Service.change] without writing.
 var errUnchanged = errors.New("nothing to change")
 

@@ -176,11 +176,11 @@ func (s *Service) Open(ctx context.Context) ([]Claim, error) {
 		if !e.Public() || e.Origin != "" {
 			return nil
 		}
-		team, err := s.keepers(ctx, &e)
+		team, err := s.Directory.Keepers(ctx, &e)
 		if err != nil {
 			return err
 		}
-		if len(team.owners) > 0 && c.Proved.IsZero() && s.now().Sub(c.Created) < patience {
+		if len(team.Owners) > 0 && c.Proved.IsZero() && s.now().Sub(c.Created) < patience {
 			return nil
 		}
 		out = append(out, *c)
@@ -325,11 +325,11 @@ func (s *Service) grant(ctx context.Context, c *Claim) (waits bool, err error) {
 			}
 			return err
 		}
-		team, err := s.keepers(ctx, e)
+		team, err := s.Directory.Keepers(ctx, e)
 		if err != nil {
 			return err
 		}
-		if c.Decision == decisionProved && len(team.owners) > 0 && !slices.Contains(team.owners, c.Account) {
+		if c.Decision == decisionProved && len(team.Owners) > 0 && !slices.Contains(team.Owners, c.Account) {
 			waits = true
 			return errUnchanged
 		}
@@ -349,7 +349,7 @@ func (s *Service) tellOwners(ctx context.Context, c *Claim) error {
 	if err != nil {
 		return err
 	}
-	team, err := s.keepers(ctx, &e)
+	team, err := s.Directory.Keepers(ctx, &e)
 	if err != nil {
 		return err
 	}
@@ -357,7 +357,7 @@ func (s *Service) tellOwners(ctx context.Context, c *Claim) error {
 	if err != nil {
 		return err
 	}
-	for _, owner := range team.owners {
+	for _, owner := range team.Owners {
 		err := s.Accounts.Mailer.Send(ctx, account.Message{Key: "claim " + c.ID + " to " + owner, Account: owner, Template: "mail.claim_owners",
 			Params: map[string]string{"Entry": e.Name, "Name": who.Name, "Text": c.Text}, Link: s.Accounts.Base() + frontend.TeamURL(e.Slug)})
 		if err != nil {

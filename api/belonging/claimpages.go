@@ -100,11 +100,11 @@ func (s *Service) showClaim(c *fiber.Ctx, e *directory.Entry, v frontend.ClaimVi
 	p.Title = l.Text("claim.title", "Name", e.Name)
 	v.Slug, v.Name, v.Town, v.Claimed = e.Slug, e.Name, e.Town(), e.Claimed
 	v.Published, v.Domain, v.Notice = published(e), ownDomain(e), s.notice(l)
-	team, err := s.keepers(ctx, e)
+	team, err := s.Directory.Keepers(ctx, e)
 	if err != nil {
 		return err
 	}
-	v.Kept, v.Mine = len(team.owners) > 0, slices.Contains(team.owners, actor.ID) && actor.SignedIn()
+	v.Kept, v.Mine = len(team.Owners) > 0, slices.Contains(team.Owners, actor.ID) && actor.SignedIn()
 	if !actor.SignedIn() {
 		next := "?" + url.Values{"next": {frontend.ClaimURL(e.Slug)}}.Encode()
 		v.SignInURL = "/signin" + next
@@ -182,11 +182,11 @@ func (s *Service) claim(c *fiber.Ctx) error {
 		c.Status(http.StatusUnprocessableEntity)
 		return s.showClaim(c, &e, v)
 	}
-	team, err := s.keepers(ctx, &e)
+	team, err := s.Directory.Keepers(ctx, &e)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(team.owners, actor.ID) && (!e.Claimed.IsZero() || want.Way == wayPeople && len(team.owners) > 1) {
+	if slices.Contains(team.Owners, actor.ID) && (!e.Claimed.IsZero() || want.Way == wayPeople && len(team.Owners) > 1) {
 		return c.Redirect(frontend.TeamURL(e.Slug), http.StatusSeeOther)
 	}
 	if err := s.Accounts.LimitClaims(c); err != nil {

@@ -183,8 +183,8 @@ func (s *Service) mayAsk(ctx context.Context, e *directory.Entry, by *account.Ac
 	if by.Role == account.Moderator || by.Role == account.Admin {
 		return true, nil
 	}
-	team, err := s.keepers(ctx, e)
-	return slices.Contains(team.owners, by.ID), err
+	team, err := s.Directory.Keepers(ctx, e)
+	return slices.Contains(team.Owners, by.ID), err
 }
 
 // makeInvite makes the link of an invitation when its mail is sent.
@@ -249,11 +249,11 @@ func (s *Service) joinPage(c *fiber.Ctx) error {
 			return err
 		}
 		v.Account = a.Mail
-		team, err := s.keepers(ctx, &e)
+		team, err := s.Directory.Keepers(ctx, &e)
 		if err != nil {
 			return err
 		}
-		v.Already = slices.Contains(team.owners, actor.ID) || i.Role == roleEditor && slices.Contains(team.editors, actor.ID)
+		v.Already = slices.Contains(team.Owners, actor.ID) || i.Role == roleEditor && slices.Contains(team.Editors, actor.ID)
 	} else if s.Site().SignUp != account.SignUpClosed {
 		// Who has the link reads that mail: it is the reader's own address whose account is asked about.
 		_, err := s.Accounts.ByMail(ctx, i.Mail)

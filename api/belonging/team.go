@@ -84,7 +84,7 @@ func (s *Service) showTeam(c *fiber.Ctx, e *directory.Entry, v frontend.TeamView
 		return err
 	}
 	if own.Team != "" {
-		org, err := s.organisation(ctx, own.Team)
+		org, err := s.Directory.Team(ctx, e)
 		if err != nil {
 			return err
 		}

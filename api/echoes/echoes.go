@@ -154,9 +154,9 @@ func (s *Service) Orphans(ctx context.Context, actor *account.Actor) ([]Item, er
 		if !e.Public() || account.May(actor, account.ModerateDecide, e) != nil || account.May(actor, account.EntryReplies, e) != nil {
 			continue
 		}
-		if team, err := teamOf(ctx, s.Directory, e); err != nil {
+		if team, err := s.Directory.Keepers(ctx, e); err != nil {
 			return nil, err
-		} else if len(team) > 0 {
+		} else if len(team.All()) > 0 {
 			continue
 		}
 		list, err := s.Federation.RepliesOf(ctx, e.ID)

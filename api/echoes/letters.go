@@ -85,11 +85,11 @@ func (t *Letters) Pass(ctx context.Context) (letters int, err error) {
 			if !e.Public() || e.Origin != "" {
 				continue
 			}
-			team, err := teamOf(ctx, t.Directory, e)
+			team, err := t.Directory.Keepers(ctx, e)
 			if err != nil {
 				return 0, err
 			}
-			for _, who := range team {
+			for _, who := range team.All() {
 				people[who] = append(people[who], line{e, all[e.ID]})
 			}
 		}
@@ -159,30 +159,3 @@ func nameAnd(e *directory.Entry, n int) string { return oneLine(e.Name) + " (" +
 
 // oneLine makes one line of a name.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// teamOf are the accounts that keep an entry: its own people, and those of the organisation in whose name it was posted.
-func teamOf(ctx context.Context, d *directory.Directory, e *directory.Entry) (accounts []string, err error) {
-	for range 5 {
-		if e.Private == nil {
-			break
-		}
-		accounts = append(append(accounts, e.Private.Owners...), e.Private.Editors...)
-		next := e.Private.Team
-		if e.Status == directory.Removed {
-			next = e.MergedInto
-		}
-		if next == "" {
-			break
-		}
-		team, err := d.Entry(ctx, next)
-		if errors.Is(err, directory.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		e = &team
-	}
-	slices.Sort(accounts)
-	return slices.Compact(accounts), nil
-}

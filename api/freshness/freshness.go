@@ -153,20 +153,22 @@ type recipient struct {
 	lang          string
 }
 
-// recipients are the owners of an entry; when none can be reached, whoever answers at its published address, or else at the
-// one that moderators know.
+// recipients are the owners of an entry, also through the organisation in whose name it was posted; when none can be reached,
+// whoever answers at its published address, or else at the one that moderators know.
 func (s *Service) recipients(ctx context.Context, e *directory.Entry) (out []recipient, err error) {
-	if e.Private != nil {
-		for _, id := range e.Private.Owners {
-			a, err := s.Accounts.Get(ctx, id)
-			if errors.Is(err, account.ErrNoAccount) || err == nil && (a.Blocked || a.Leaving) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, recipient{key: a.ID + "/freshness", account: a.ID, lang: a.Lang})
+	team, err := s.Directory.Keepers(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range team.Owners {
+		a, err := s.Accounts.Get(ctx, id)
+		if errors.Is(err, account.ErrNoAccount) || err == nil && (a.Blocked || a.Leaving) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, recipient{key: a.ID + "/freshness", account: a.ID, lang: a.Lang})
 	}
 	if len(out) > 0 {
 		return out, nil
