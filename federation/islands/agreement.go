@@ -321,10 +321,15 @@ func (s *Side) set(to State, byUs bool, tell string) {
 	case Refused, Paused, Ended:
 		s.Standing = false
 	}
-	s.Tell, s.TellID, s.TellNext, s.Error = tell, uuid.NewString(), time.Time{}, ""
+	s.tellAgain(tell)
 	if byUs && tell != "Reject" {
 		s.Note = ""
 	}
+}
+
+// tellAgain notes what the other directory is to be told, as something new: what it has heard already it leaves aside.
+func (s *Side) tellAgain(what string) {
+	s.Tell, s.TellID, s.TellNext, s.Error = what, uuid.NewString(), time.Time{}, ""
 }
 
 func decide(ctx context.Context, store directory.Store, host string, fn func(*Agreement) error) (Agreement, error) {

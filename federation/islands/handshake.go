@@ -12,8 +12,6 @@ import (
 	"archipel/directory"
 	"archipel/federation"
 	"archipel/federation/vocab"
-
-	"github.com/google/uuid"
 )
 
 // Receive implements [federation.Room]: it does what other mirrors ask for.
@@ -97,9 +95,10 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 			v.Out.set(before.State, true, "Accept") // it asks for what it has: perhaps it lost what it knew
 		case before.State == Paused && before.ByUs:
 			v.Out.Asked, v.Out.Note = before.Asked, before.Note // what we go on with later is what we said yes to
-			v.Out.Tell = "Reject"                               // we paused: it is told so again
+			v.Out.tellAgain("Reject")                           // we paused: it is told so again
 		case before.State == Ended && before.Tell == "Reject": // it has not heard yet that we ended it: it is told about this one
-			v.Out.TellID, v.Out.TellNext = uuid.NewString(), time.Time{}
+			v.Out.Note = before.Note
+			v.Out.tellAgain("Reject")
 		default:
 			v.Out.Agreed = Scope{Others: true}
 			v.Out.set(Asked, false, "")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	"archipel/directory"
 	"archipel/federation/islands"
@@ -61,7 +62,7 @@ func standing() (all []islands.Side) {
 	for _, state := range []islands.State{"", islands.Offered, islands.Asked, islands.Accepted, islands.Narrowed, islands.Refused, islands.Paused, islands.Ended} {
 		for _, byUs := range []bool{false, true} {
 			for _, tell := range []string{"", "Reject"} {
-				all = append(all, islands.Side{State: state, ByUs: byUs, Tell: tell, TellID: "before", Standing: state == islands.Accepted || state == islands.Narrowed})
+				all = append(all, islands.Side{State: state, ByUs: byUs, Tell: tell, TellID: "before", TellNext: time.Now().Add(time.Hour), Standing: state == islands.Accepted || state == islands.Narrowed})
 			}
 		}
 	}
@@ -129,6 +130,12 @@ func TestOnlyOperatorsAgree(t *testing.T) {
 				}
 				if is.State == islands.Paused && !is.ByUs && (!was.Active() && !paused || !reflect.DeepEqual(is.Asked, was.Asked)) {
 					t.Errorf("it could go on by itself with what nobody here said yes to: %+v, before %+v", is, was)
+				}
+				if is.Follow != was.Follow && is.Tell != "" && (is.TellID == was.TellID || !is.TellNext.IsZero()) {
+					t.Errorf("what it is told of another Follow has the id of what it was told before, or waits: %+v", is)
+				}
+				if is.Note != "" && is.Tell == "Reject" {
+					t.Errorf("it is told its own words: %q", is.Note)
 				}
 				if is.State == islands.Offered && was.State != islands.Offered {
 					t.Errorf("it is invited: %+v, before %+v", is, was)
@@ -240,6 +247,7 @@ func TestPausedForLess(t *testing.T) {
 			if got := b.with(a).Out; got.State != islands.Paused || !got.ByUs {
 				t.Fatalf("our pause is %+v", got)
 			}
+			eventually(t, "a hears of the pause again", func() bool { return a.with(b).In.State == islands.Paused })
 			if _, err := islands.Resume(ctx, b.store, a.host, islands.Out); err != nil {
 				t.Fatal(err)
 			}
