@@ -23,15 +23,13 @@ func (s *Server) flagRoutes() {
 	}
 }
 
-// flagged is the entry that a report of another server is about; one without a name when it is the directory as a whole.
+// flagged is the entry that a report of another server is about; one without a name when it is the directory as a whole, or
+// nothing of it is here any more: what waits is shown, since it counts.
 func (s *Server) flagged(ctx context.Context, f *fediverse.Flag) (e directory.Entry, err error) {
 	for _, id := range f.Entries {
 		if e, err = s.lives(ctx, id); !errors.Is(err, directory.ErrNotFound) {
 			return e, err
 		}
-	}
-	if len(f.Entries) > 0 {
-		return e, directory.ErrNotFound // it is gone for good
 	}
 	return directory.Entry{}, nil
 }
@@ -50,9 +48,6 @@ func (s *Server) flagItems(ctx context.Context, actor *account.Actor, show prese
 	for i := range flags {
 		f := &flags[i]
 		e, err := s.flagged(ctx, f)
-		if errors.Is(err, directory.ErrNotFound) {
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}

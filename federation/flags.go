@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"archipel/directory"
@@ -19,7 +20,7 @@ const (
 	reportKept       = 180 * 24 * time.Hour // then nobody has decided, and it is forgotten
 	reportClosedKept = 365 * 24 * time.Hour
 	maxReports       = 2000 // that wait, of all servers together
-	maxReportsHost   = 50   // that wait, of one server
+	maxReportsHost   = 50   // that wait, of one domain with those below
 )
 
 // Report is a Flag from elsewhere, for the moderators. Nobody learns what came of it: the fediverse has no word for that.
@@ -44,8 +45,8 @@ func (r *Report) Key() string { return hashKey(r.ID) }
 // Host is the server that it comes from.
 func (r *Report) Host() string { return vocab.Host(r.Actor) }
 
-// flag puts a report of our objects into the moderators' queue. A server that floods it is heard again when some of its
-// reports were decided.
+// flag puts a report of our objects into the moderators' queue. A server that floods it, under whatever names below its own, is
+// heard again when some of its reports were decided.
 func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
 	host := vocab.Host(a.Actor)
 	if p := s.policy.get(); p.Rule(host).RejectReports {
@@ -61,26 +62,23 @@ func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
 			r.Objects = append(r.Objects, o.ID)
 		}
 	}
-	if len(r.Objects) == 0 {
-		return nil
+	if err := s.keepKnown(ctx, &r); err != nil || len(r.Objects) == 0 {
+		return err
 	}
 	s.flags.Lock()
 	defer s.flags.Unlock()
-	open, err := Reports(ctx, s.store)
+	open, err := s.OpenReports(ctx)
 	if err != nil {
 		return err
 	}
-	all, theirs := 0, 0
+	theirs, domain := 0, registrable(host)
 	for i := range open {
-		if open[i].Decision != "" {
-			continue
-		}
-		if all++; open[i].Host() == host {
+		if registrable(open[i].Host()) == domain {
 			theirs++
 		}
 	}
-	if all >= maxReports || theirs >= maxReportsHost {
-		s.Log.Warn("federation: too many reports wait, one is left aside", "host", host, "id", a.ID, "waiting", theirs)
+	if len(open) >= maxReports || theirs >= maxReportsHost {
+		s.Log.Warn("federation: too many reports wait, one is left aside", "host", host, "id", a.ID, "of its domain", theirs, "of all", len(open))
 		return nil
 	}
 	err = put(ctx, s.store, kindReport, r.Key(), r, 0, r.Received.Add(reportKept))
@@ -88,6 +86,30 @@ func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
 		return nil
 	}
 	return err
+}
+
+// keepKnown leaves of what a report is about only what is here: our actors, and entries that exist. A report of what never was
+// would wait unseen.
+func (s *Service) keepKnown(ctx context.Context, r *Report) error {
+	of := map[string]directory.ID{}
+	var ids []directory.ID
+	for _, address := range r.Objects {
+		if id, ok := s.EntryAt(address); ok {
+			of[address], ids = id, append(ids, id)
+		}
+	}
+	entries, err := s.Directory.Entries(ctx, ids)
+	if err != nil {
+		return err
+	}
+	r.Objects = slices.DeleteFunc(r.Objects, func(address string) bool {
+		if id, ok := of[address]; ok {
+			return !slices.ContainsFunc(entries, func(e directory.Entry) bool { return e.ID == id })
+		}
+		name, ok := strings.CutPrefix(address, s.ActorID(""))
+		return address != s.relayID() && (!ok || s.rooms[name] == nil)
+	})
+	return nil
 }
 
 // OpenReports lists the reports that wait for a decision, the oldest first. Those of servers whose reports are rejected, or
@@ -127,10 +149,14 @@ func (s *Service) DecideReport(ctx context.Context, r Report, decision, reason, 
 	return put(ctx, s.store, kindReport, r.Key(), r, r.rev, r.Decided.Add(reportClosedKept))
 }
 
-// EntryAt is the entry that an address of ours is about: of a post, or of an organisation's actor.
+// EntryAt is the entry that an address of ours is about: of a post, of the instance's Announce of it, or of an organisation's
+// actor.
 func (s *Service) EntryAt(address string) (directory.ID, bool) {
 	if id, ok := s.entryOf(address); ok {
 		return id, true
+	}
+	if id, ok := strings.CutPrefix(address, s.base+"/ap/announces/"); ok {
+		return directory.ID(id), directory.ID(id).Valid()
 	}
 	return s.actorEntry(address)
 }

@@ -1,11 +1,13 @@
 package fediverse_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/api/account"
 	"archipel/directory"
@@ -308,6 +310,21 @@ func TestFlags(t *testing.T) {
 	flag("Tout l’annuaire") // about nothing but the instance
 	if body := mod.page("/moderate?show=report"); !strings.Contains(body, "Tout l’annuaire") {
 		t.Error("a report of the whole directory is not shown")
+	}
+	// What a report was about is here no more, or never was: it waits all the same, and can be put away.
+	lost := federation.Report{ID: p.URL() + "/flags/lost", Actor: p.ID(), Objects: []string{w.base + "/id/" + string(directory.NewID())}, Content: "Plus rien", Received: time.Now().UTC()}
+	value, err := json.Marshal(lost)
+	if err == nil {
+		err = w.store.PutRecord(t.Context(), "ap-report", directory.Record{Key: lost.Key(), Value: value})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := mod.page("/moderate?show=report"); !strings.Contains(body, "Plus rien") {
+		t.Error("a report of what is gone waits unseen")
+	}
+	if a := mod.form("/account", "/moderate/flags/"+lost.Key(), "decision", "dismiss"); a.status != http.StatusSeeOther {
+		t.Errorf("it cannot be put away: %d", a.status)
 	}
 	admin := w.somebody(account.Admin)
 	server := "/admin/fediverse/servers/" + url.PathEscape(hostOf(p))
