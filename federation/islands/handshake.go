@@ -76,7 +76,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		v.Name, v.Actor, v.Inbox, v.About, v.Seen = about.Name, a.Actor, inbox, about, s.Now().UTC()
 		if a.Type == "Offer" {
 			if v.In.State == "" || v.In.State == Ended || v.In.State == Refused {
-				v.In.set(Offered, false, "")
+				v.In.set(Offered, denies(&v.In), "")
 				v.In.Agreed = scope
 			}
 			return true, nil

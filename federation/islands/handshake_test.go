@@ -158,6 +158,9 @@ func TestOnlyOperatorsAgree(t *testing.T) {
 				if back := is.State == islands.Paused || is.State == islands.Refused; back && !is.ByUs && !wished {
 					t.Errorf("it could begin again by itself: %+v, before %+v", is, was)
 				}
+				if islands.Denies(&was) && !islands.Denies(&is) {
+					t.Errorf("what we left may be seen: %+v, before %+v", is, was)
+				}
 			})
 		}
 	}
@@ -257,4 +260,55 @@ func TestPausedForLess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInvitedByWhomWeLeft: an invitation does not bring back what the operator wanted to see no more, by whatever way it comes.
+func TestInvitedByWhomWeLeft(t *testing.T) {
+	a, hub, c := newIsle(t, nil), newIsle(t, nil), newIsle(t, nil)
+	ctx := t.Context()
+	c.put(farm("De c"))
+	hub.follow(c, islands.Scope{}, islands.Show)
+	hub.shown(c, "De c")
+	a.follow(hub, islands.Scope{Others: true}, islands.Show)
+	a.shown(c, "De c")
+	a.follow(c, islands.Scope{}, islands.Show)
+	a.shown(c, "De c")
+	if _, err := islands.End(ctx, a.store, c.host, islands.In); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(c)
+	eventually(t, "c knows", func() bool { return c.with(a).Out.State == islands.Ended })
+	// hidden reports whether a would show what c has, also what is settled only now.
+	hidden := func(when string) {
+		t.Helper()
+		hub.put(farm("De b, " + when))
+		eventually(t, "a hears of the hub "+when, func() bool {
+			for _, e := range a.visible(hub.host) {
+				if e.Name == "De b, "+when {
+					return true
+				}
+			}
+			return false
+		})
+		if in := a.with(c).In; !islands.Denies(&in) {
+			t.Errorf("%s it stands so: %+v", when, in)
+		}
+		if got := a.names(c.host); got != "[]" {
+			t.Errorf("%s a shows %s", when, got)
+		}
+	}
+	hidden("after the end")
+	if _, err := islands.Offer(ctx, c.store, a.base, islands.Scope{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a is invited", func() bool { return a.with(c).In.State == islands.Offered })
+	hidden("after the invitation")
+	if _, err := islands.End(ctx, a.store, c.host, islands.In); err != nil {
+		t.Fatal(err)
+	}
+	hidden("after it was declined")
+	if _, err := islands.Ask(ctx, a.store, c.base, islands.Scope{}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(c, "De c")
 }
