@@ -137,8 +137,11 @@ func (r *Reply) When() time.Time {
 // Host is the server of a reply's author.
 func (r *Reply) Host() string { return vocab.Host(r.Actor) }
 
-// sweepEchoes forgets what came back about entries that are gone, once a day.
+// sweepEchoes forgets what came back about entries that are gone, and heeds that events were moved, once a day.
 func (s *Service) sweepEchoes(ctx context.Context) error {
+	if err := s.renewJoins(ctx); err != nil {
+		return err
+	}
 	gone := map[directory.ID]bool{}
 	var batch []directory.ID
 	look := func() error {
@@ -154,7 +157,7 @@ func (s *Service) sweepEchoes(ctx context.Context) error {
 		batch = batch[:0]
 		return nil
 	}
-	for _, kind := range []string{kindReply, kindReaction, kindVoice} {
+	for _, kind := range []string{kindReply, kindReaction, kindVoice, kindJoin} {
 		clear(gone)
 		last := directory.ID("")
 		err := eachRecord(ctx, s.store, kind, func(r directory.Record) error {

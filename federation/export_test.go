@@ -20,3 +20,6 @@ func (s *Service) ForgetActors(ctx context.Context) error {
 	s.actors.mu.Unlock()
 	return eachRecord(ctx, s.store, kindActor, func(r directory.Record) error { return s.store.DeleteRecord(ctx, kindActor, r.Key, 0) })
 }
+
+// Sweep does what is done once a day.
+func (s *Service) Sweep(ctx context.Context) error { return s.sweepEchoes(ctx) }

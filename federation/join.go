@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // kindJoin are the records of who says elsewhere that they come: entry/hash of the actor. They are gone when the event is over
-// for a month.
+// for a month, as its date stands.
 const (
 	kindJoin   = "ap-join"
 	joinKept   = 30 * 24 * time.Hour
@@ -131,17 +132,13 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity, decided bool) err
 	case rev == 0 && terms.participants >= maxJoins:
 		return s.reportTo(ctx, who, actor, "Ignore", a)
 	}
-	last := next.Start
-	if next.End.After(last) {
-		last = next.End
-	}
 	if rev == 0 {
 		is = participation{Actor: a.Actor, Activity: a.ID, At: s.Now().UTC(), Note: short(unbent(plain(vocab.Text(a.Doc, "participationMessage"))), 500)}
 		is.Name, is.Handle = s.nameOf(ctx, a.Actor)
 		if terms.asks {
 			is.State = GuestWaits
 		}
-		if err := put(ctx, s.store, kindJoin, key, is, 0, last.Add(joinKept)); err != nil && !isStale(err) {
+		if err := put(ctx, s.store, kindJoin, key, is, 0, joinExpires(next)); err != nil && !isStale(err) {
 			return err
 		}
 	}
@@ -149,6 +146,52 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity, decided bool) err
 		return nil // the team is asked
 	}
 	return s.reportTo(ctx, who, actor, "Accept", a)
+}
+
+// joinExpires is until when it is kept who comes on a date.
+func joinExpires(date directory.Span) time.Time {
+	if date.End.After(date.Start) {
+		return date.End.Add(joinKept)
+	}
+	return date.Start.Add(joinKept)
+}
+
+// renewJoins keeps who comes as long as the date of the event says that stands now: it may have been moved since they said so.
+func (s *Service) renewJoins(ctx context.Context) error {
+	var e directory.Entry
+	return eachRecord(ctx, s.store, kindJoin, func(rec directory.Record) (err error) {
+		event, _, _ := strings.Cut(rec.Key, "/")
+		if id := directory.ID(event); id != e.ID {
+			if e, err = s.Directory.Entry(ctx, id); errors.Is(err, directory.ErrNotFound) {
+				e, err = directory.Entry{ID: id}, nil
+			}
+		}
+		var one participation
+		if err != nil || e.Event == nil || json.Unmarshal(rec.Value, &one) != nil {
+			return err
+		}
+		date, ahead := e.Event.Next(one.At, nil) // the one that they meant, of a recurring event
+		switch {
+		case ahead:
+		case e.Event.RRule != "" || len(e.Event.RDates) > 0:
+			return nil
+		default: // it was moved to before they said so
+			date = directory.Span{Start: e.Event.Start, End: e.Event.End}
+		}
+		until := joinExpires(date).UTC().Truncate(time.Millisecond)
+		switch {
+		case until.Equal(rec.Expires):
+			return nil
+		case !until.After(s.Now()):
+			err = s.store.DeleteRecord(ctx, kindJoin, rec.Key, rec.Rev)
+		default:
+			err = s.store.PutRecord(ctx, kindJoin, directory.Record{Key: rec.Key, Value: rec.Value, Rev: rec.Rev, Expires: until})
+		}
+		if isStale(err) {
+			return nil // they, or the team, changed their mind meanwhile
+		}
+		return err
+	})
 }
 
 // leave takes back that somebody comes.
