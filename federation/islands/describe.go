@@ -1,8 +1,10 @@
 package islands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -203,6 +205,9 @@ func (s *Service) describe(ctx context.Context, actor string) (d Description, in
 		return d, "", fmt.Errorf("%.200q is no directory of the archipelago: %w", actor, errNoIsland)
 	}
 	a, err := s.Network.FetchAs(ctx, actorName, vocab.Text(doc, "island"), []fetch.MediaType{{Type: "application/json"}})
+	if errors.Is(err, fetch.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", err, errTalkative)
+	}
 	if err != nil {
 		return d, "", err
 	}
@@ -213,6 +218,9 @@ func (s *Service) describe(ctx context.Context, actor string) (d Description, in
 		return d, "", fmt.Errorf("the description of %s: %w: %w", vocab.Host(actor), fetch.ErrJSON, err)
 	}
 	d.clean(actor)
+	if b, err := encode(d); err != nil || len(b) > maxDescription {
+		return Description{}, "", fmt.Errorf("%s: %w", vocab.Host(actor), cmp.Or(err, errTalkative))
+	}
 	return d, vocab.Text(doc, "inbox"), nil
 }
 
@@ -230,7 +238,7 @@ func (d *Description) clean(actor string) {
 	if d.Name == "" {
 		d.Name = vocab.Host(actor)
 	}
-	if vocab.Host(d.Address) != vocab.Host(actor) {
+	if vocab.Host(d.Address) != vocab.Host(actor) || len(d.Address) > 500 {
 		d.Address = ""
 	}
 	for list, most := range map[*[]string]int{&d.Languages: 50, &d.Licences: 100, &d.Territory.Zones: 200} {
@@ -260,7 +268,7 @@ func cleanWords(words []word, most int) []word {
 	for i := range words {
 		w := &words[i]
 		w.ID, w.Schema = cut(w.ID, 80), cut(w.Schema, 80) // as it is: entries name it so
-		w.Under, w.OSM, w.Needs = w.Under[:min(len(w.Under), 10)], w.OSM[:min(len(w.OSM), 20)], w.Needs[:min(len(w.Needs), 20)]
+		w.Under, w.OSM, w.Needs = cutAll(w.Under, 10, 80), cutAll(w.OSM, 20, 200), cutAll(w.Needs, 20, 80)
 		if len(w.Label) > 20 {
 			w.Label = nil
 		}
@@ -271,6 +279,15 @@ func cleanWords(words []word, most int) []word {
 		}
 	}
 	return words
+}
+
+// cutAll shortens a list, and each of its texts, to so many bytes.
+func cutAll(list []string, most, bytes int) []string {
+	list = list[:min(len(list), most)]
+	for i := range list {
+		list[i] = cut(list[i], bytes)
+	}
+	return list
 }
 
 // tidy is a text of a stranger without what would garble the page that shows it: control characters, but for new lines,

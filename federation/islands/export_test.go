@@ -134,3 +134,6 @@ func (s *Service) Take(ctx context.Context, host string, docs ...map[string]any)
 	o, err := s.apply(ctx, s.cache.get(host), all)
 	return o.Written, err
 }
+
+// Known reports whether this process knows of something with an island.
+func (s *Service) Known(host string) bool { return s.cache.get(host) != nil }

@@ -64,6 +64,9 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		if federation.MayPass(err) {
 			return err
 		}
+		if errors.Is(err, errTalkative) {
+			return s.turnAway(ctx, a, errTalkative)
+		}
 		s.Log.Info("islands: somebody knocked who is no directory", "actor", a.Actor, "why", err)
 		return nil
 	}
@@ -72,7 +75,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		s.Log.Info("islands: a directory asks for what cannot be understood", "actor", a.Actor, "why", err)
 		return nil
 	}
-	_, err = change(ctx, s.store, kindIsland, host, func(v *Agreement, _ int64) (bool, error) {
+	err = s.letIn(ctx, host, func(v *Agreement, _ int64) (bool, error) {
 		v.Name, v.Actor, v.Inbox, v.About, v.Seen = about.Name, a.Actor, inbox, about, s.Now().UTC()
 		if a.Type == "Offer" {
 			if v.In.State == "" || v.In.State == Ended || v.In.State == Refused {
@@ -105,6 +108,9 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		}
 		return true, nil
 	})
+	if errors.Is(err, errFull) {
+		return s.turnAway(ctx, a, err)
+	}
 	s.stir()
 	return err
 }

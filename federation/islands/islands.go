@@ -69,10 +69,11 @@ type Service struct {
 	heard  contacts
 	bodies bodyCache
 	ledger ledgers
-	wake   chan struct{} // there is something to do
-	news   chan struct{} // the agreements changed
+	wake   chan struct{} // the store was looked at: there may be something to do
+	news   chan struct{} // it is to be looked at now
 	flows  flows
 	syncs  syncLocks
+	door   door
 
 	fetches fetchLimits // for plain actors
 	refused lately      // of their things
@@ -133,6 +134,7 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		s.refresh(ctx)
 		s.drive(ctx)
+		poke(s.wake)
 		select {
 		case <-ctx.Done():
 			return
@@ -150,10 +152,8 @@ func (s *Service) refresh(ctx context.Context) {
 	}
 }
 
-// work is what one node does for all.
+// work is what one node does for all, after each look at the store.
 func (s *Service) work(ctx context.Context) error {
-	tick := time.NewTicker(s.Look)
-	defer tick.Stop()
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	var settled reconciled
@@ -162,7 +162,6 @@ func (s *Service) work(ctx context.Context) error {
 	epoch := s.self.epoch()
 	maps := map[string]int64{}
 	for {
-		s.refresh(ctx)
 		s.tell(ctx, &asking)
 		s.bring(ctx, &asking)
 		if v, now := s.visibility(), s.Now(); settled.due(v.key, now) {
@@ -197,23 +196,25 @@ func (s *Service) work(ctx context.Context) error {
 			if err := s.tendOffers(ctx); err != nil && ctx.Err() == nil {
 				s.Log.Warn("islands: old corrections will be forgotten later", "err", err)
 			}
+			if err := s.forgetStrangers(ctx); err != nil && ctx.Err() == nil {
+				s.Log.Warn("islands: who only knocked will be forgotten later", "err", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.wake:
-		case <-tick.C:
 		}
 	}
 }
 
 // stir makes Run look at once.
-func (s *Service) stir() {
-	for _, c := range []chan struct{}{s.wake, s.news} {
-		select {
-		case c <- struct{}{}:
-		default: // it is awake already
-		}
+func (s *Service) stir() { poke(s.news) }
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is awake already
 	}
 }
 

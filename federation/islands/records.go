@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -203,8 +204,7 @@ func (c *agreements) refresh(ctx context.Context, store directory.Store) error {
 			return fmt.Errorf("record %s %s: %w: %w", kindIsland, key, directory.ErrCorrupt, err)
 		}
 		a.Host, a.rev = key, r.Rev
-		a.In.prepare()
-		a.Out.prepare()
+		a.prepare()
 		all[key] = &a
 		return nil
 	})
@@ -222,6 +222,31 @@ func (c *agreements) get(host string) *Agreement {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.all[host]
+}
+
+// note takes up one that was just written, until it is read again. forget takes one out.
+func (c *agreements) note(a *Agreement) {
+	a.prepare()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = maps.Clone(c.all)
+	c.all[a.Host] = a
+}
+
+func (c *agreements) forget(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = maps.Clone(c.all)
+	delete(c.all, host)
+}
+
+// prepare makes of what was read what this process keeps at hand. Of those that only knocked it is not all that they say.
+func (a *Agreement) prepare() {
+	if a.stranger() {
+		a.About.Categories, a.About.Rules, a.About.Territory.Shape = nil, "", nil
+	}
+	a.In.prepare()
+	a.Out.prepare()
 }
 
 // list returns the agreements by host. They must not be changed.
