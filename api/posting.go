@@ -354,6 +354,8 @@ func (s *Server) postingRoutes() {
 	app.Post("/add/:draft/:step", s.step)
 	app.Get("/e/:slug/edit", s.editPage)
 	app.Post("/e/:slug/edit", s.edit)
+	app.Get("/e/:slug/remove", s.removePage)
+	app.Post("/e/:slug/remove", s.remove)
 	app.Get("/e/:slug/suggest", s.suggestPage)
 	app.Post("/e/:slug/suggest", s.suggest)
 	app.Get("/me/entries", s.ownEntries)

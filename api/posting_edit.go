@@ -84,6 +84,9 @@ func (s *Server) editView(c *fiber.Ctx, e *directory.Entry, suggestion bool) fro
 	} else if v.Imported, v.ImportedURL = s.calendarNote(c.UserContext(), e); s.Calendars != nil && e.Kind != directory.Event {
 		v.CalendarsURL = frontend.CalendarsURL(e.Slug)
 	}
+	if !suggestion && e.Origin == "" && account.May(account.From(c), account.EntryRemove, e) == nil {
+		v.RemoveURL = frontend.RemoveURL(e.Slug)
+	}
 	v.Dates, v.ExtraDates = s.datesOf(e, s.lang(c))
 	return v
 }

@@ -48,6 +48,7 @@ type PostingView struct {
 	Broken       []BrokenLink  // links that do not answer any more
 	Dates        []PostingDate // the next ones of a repeated event, one by one
 	ExtraDates   []PostingDate // beside the rule, with rows for more
+	RemoveURL    string        // where it is taken down; empty: nowhere
 	Island       string        // the directory that the entry belongs to, which a suggestion is brought to; empty: this one
 	Suggestion   bool          // it waits for somebody of the directory; asks how to reach the sender
 	Reviewed     bool          // what is changed waits until moderators looked at it
@@ -136,7 +137,7 @@ func postingField(path string) string {
 var plainFields = []string{"kind", "name", "categories", "summary", "description", "tags", "openingHours", "geometry", "area.zones",
 	"address.streetAddress", "address.postalCode", "address.addressLocality", "address.addressCountry", "contact.name", "contact.email", "contact.phone",
 	"contact.website", "event.startDate", "event.startTime", "event.endDate", "event.endTime", "event.timezone", "event.repeat", "event.until", "event.price",
-	"event.attendanceUrl", "event.registerUrl", "picture", "sender", "note", "organiser"}
+	"event.attendanceUrl", "event.registerUrl", "event.status", "reason", "sure", "picture", "sender", "note", "organiser"}
 
 // postingID is the id of a field's element. Fields that no form shows lead to the form itself.
 func postingID(path string) string {

@@ -25,7 +25,7 @@ var ownRoutes = map[string]account.Action{
 	"/e/:slug/claim": account.EntryClaim, "/e/:slug/claim/withdraw": account.EntryClaim, "/claim": account.MailAnswer, "/join": account.MailAnswer,
 	"/e/:slug/team/invite": account.EntryGrant, "/e/:slug/team/withdraw": account.EntryGrant, "/e/:slug/team/role": account.EntryGrant, "/e/:slug/team/remove": account.EntryGrant,
 	"/e/:slug/team/claims": account.EntryGrant, "/e/:slug/team/handover": account.EntryGrant, "/e/:slug/team/giveback": account.EntryGrant, "/e/:slug/team/leave": account.EntryLeave,
-	"/moderate/claims/:id":     account.ModerateQueue,
+	"/moderate/claims/:id": account.ModerateQueue, "/e/:slug/remove": account.EntryRemove,
 	"/admin/accounts/standing": account.AccountsManage, "/admin/accounts/invite": account.AccountsInvite,
 }
 
