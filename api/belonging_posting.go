@@ -22,7 +22,8 @@ func speaks(e *directory.Entry, kind directory.Kind) bool {
 	return e.Origin == "" && (e.Status == directory.Published || e.Status == directory.Pending) && (e.Kind == directory.Organisation || kind == directory.Event && e.Kind != directory.Event)
 }
 
-// inNameOf posts an entry in the name of an organisation: its team keeps the entry, whoever is of it from then on.
+// inNameOf posts an entry in the name of an organisation: its team keeps the entry, whoever is of it from then on. The entry
+// says so; that of the organisation stays as it is, however much is posted.
 func (s *Server) inNameOf(c *fiber.Ctx, e *directory.Entry, organiser string) *directory.Problem {
 	if organiser == "" {
 		return nil
@@ -36,7 +37,11 @@ func (s *Server) inNameOf(c *fiber.Ctx, e *directory.Entry, organiser string) *d
 	if org.Private != nil && org.Private.Team != "" {
 		e.Private.Team = org.Private.Team // a place of an organisation's: the organisation's team keeps both
 	}
-	if relation := (directory.Relation{Rel: "partOf", Target: org.ID}); e.Kind != directory.Event && !slices.Contains(e.Relations, relation) {
+	relation := directory.Relation{Rel: "partOf", Target: org.ID}
+	if e.Kind == directory.Event {
+		relation.Rel = "organisedBy"
+	}
+	if !slices.Contains(e.Relations, relation) {
 		e.Relations = append(e.Relations, relation)
 	}
 	return nil
@@ -58,10 +63,26 @@ func (s *Server) organisers(c *fiber.Ctx, kind directory.Kind, chosen string) ([
 	return out, nil
 }
 
-// maxRelationRows is how many relations a form shows; an entry with more is tied by programs.
-const maxRelationRows = 60
+// How many relations of an entry a form shows, the others stay as they are; and how many it holds with those that are being
+// added.
+const (
+	shownRelations  = 60
+	maxRelationRows = 80
+)
 
-// relationRows reads the relations of a form; was are those of the entry, which the form's rows are about.
+// editableRelations are the relations that a form shows, and the others.
+func editableRelations(list []directory.Relation) (shown, others []directory.Relation) {
+	n := min(len(list), shownRelations)
+	return list[:n:n], list[n:]
+}
+
+// unseenRelations is how many relations of an entry its form does not show.
+func unseenRelations(e *directory.Entry) int {
+	_, others := editableRelations(e.Relations)
+	return len(others)
+}
+
+// relationRows reads the relations of a form.
 func relationRows(v url.Values) []directory.Relation {
 	var out []directory.Relation
 	for _, row := range rows(v, "relations", maxRelationRows, "rel", "target", "remove") {
@@ -73,8 +94,22 @@ func relationRows(v url.Values) []directory.Relation {
 	return out
 }
 
-// showRelations puts an entry's relations into its form.
+// sentRelations are the rows of a form with what is chosen and not among them yet.
+func sentRelations(sent url.Values) []directory.Relation {
+	list := relationRows(sent)
+	if r := (directory.Relation{Rel: sent.Get("relation.rel"), Target: directory.ID(sent.Get("relation.target"))}); r.Target != "" && !slices.Contains(list, r) {
+		list = append(list, r)
+	}
+	return list
+}
+
+// showRelations makes relations those of a form.
 func showRelations(v url.Values, list []directory.Relation) {
+	for key := range v {
+		if strings.HasPrefix(key, "relations[") {
+			v.Del(key)
+		}
+	}
 	for i, r := range list {
 		if i < maxRelationRows {
 			v.Set("relations["+strconv.Itoa(i)+"].rel", r.Rel)
@@ -83,30 +118,24 @@ func showRelations(v url.Values, list []directory.Relation) {
 	}
 }
 
-// takeRelations puts the relations of a form into the entry that it changes, and says what is wrong with new ones.
+// takeRelations puts the relations of a form into the entry e that it changes, those that it does not show aside, and says what
+// is wrong with new ones.
 func (s *Server) takeRelations(c *fiber.Ctx, was, e *directory.Entry, sent, typed url.Values, show *shown) (directory.Invalid, error) {
-	if !sent.Has("relations") || len(was.Relations) > maxRelationRows {
+	if !sent.Has("relations") {
 		return nil, nil
 	}
-	list := relationRows(sent)
-	switch sent.Get("action") {
-	case "relation":
-		show.stay = true
-		show.relations, show.related = strings.TrimSpace(sent.Get("relation.q")), true
-	case "relate":
-		show.stay = true
+	_, others := editableRelations(e.Relations)
+	list := sentRelations(sent)
+	showRelations(typed, list)
+	if len(list) > maxRelationRows {
+		show.stay = false
+		return directory.Invalid{{Field: "relations", Code: directory.CodeTooMany, Params: map[string]any{"max": maxRelationRows, "got": len(list)}}}, nil
 	}
-	if target := sent.Get("relation.target"); target != "" {
-		if r := (directory.Relation{Rel: sent.Get("relation.rel"), Target: directory.ID(target)}); !slices.Contains(list, r) {
+	for _, r := range others {
+		if !slices.Contains(list, r) {
 			list = append(list, r)
 		}
 	}
-	for key := range typed {
-		if strings.HasPrefix(key, "relations[") {
-			typed.Del(key)
-		}
-	}
-	showRelations(typed, list)
 	e.Relations = list
 	err := s.check(c, was, &directory.Entry{Images: was.Images, Area: was.Area, OpeningHours: was.OpeningHours, Relations: list})
 	var wrong directory.Invalid

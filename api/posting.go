@@ -245,9 +245,6 @@ func (s *Server) sendEntry(c *fiber.Ctx, d *draft, e directory.Entry, v url.Valu
 	if err := s.rememberNotSame(ctx, saved.ID, d.NotSame, actor.Author()); err != nil {
 		return err
 	}
-	if err := s.organise(c, &saved, v.Get("organiser")); err != nil {
-		return err
-	}
 	if err := s.dropDraft(ctx, d); err != nil {
 		return err
 	}
@@ -290,35 +287,6 @@ func (s *Server) own(c *fiber.Ctx, e *directory.Entry, v url.Values) directory.I
 	e.Checked = s.Now()
 	if account.May(actor, account.EntryPublish, e) == nil {
 		e.Status = directory.Published
-	}
-	return nil
-}
-
-// organise says on the page of an organisation of the author's that it organises an event.
-func (s *Server) organise(c *fiber.Ctx, event *directory.Entry, organiser string) error {
-	id := directory.ID(organiser)
-	if event.Kind != directory.Event || !id.Valid() || id == event.ID {
-		return nil
-	}
-	for range 5 {
-		host, err := s.Directory.Entry(c.UserContext(), id)
-		if errors.Is(err, directory.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		relation := directory.Relation{Rel: "organises", Target: event.ID}
-		if account.Check(c, account.EntryEdit, &host) != nil || slices.Contains(host.Relations, relation) {
-			return nil
-		}
-		host.Relations = append(slices.Clone(host.Relations), relation)
-		_, err = s.Directory.Put(c.UserContext(), account.From(c).Author(), host)
-		var conflict *directory.ConflictError
-		if errors.As(err, &conflict) {
-			continue
-		}
-		return err
 	}
 	return nil
 }

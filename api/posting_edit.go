@@ -56,6 +56,7 @@ func (s *Server) editPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	view.Unseen = unseenRelations(&stands)
 	return s.showForm(c, view, formOf(&stands, s.zone()), nil, nil)
 }
 
@@ -141,6 +142,7 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	typed := formOf(&stands, s.zone())
 	for key := range typed {
 		for _, list := range []string{"links[", "images[", "approximate", "event.allDay", "hours."} {
+	view.Unseen = unseenRelations(&stands)
 			if strings.HasPrefix(key, list) {
 				typed.Del(key)
 			}
@@ -160,16 +162,7 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 	view.Version = version
 	if int64(e.Version) != version {
 		if sent.Has("relations") && !suggestion { // also what is chosen and not added yet
-			list := relationRows(sent)
-			if r := (directory.Relation{Rel: sent.Get("relation.rel"), Target: directory.ID(sent.Get("relation.target"))}); r.Target != "" && !slices.Contains(list, r) {
-				list = append(list, r)
-			}
-			for key := range typed {
-				if strings.HasPrefix(key, "relations[") {
-					typed.Del(key)
-				}
-			}
-			showRelations(typed, list)
+			showRelations(typed, sentRelations(sent))
 		}
 		return s.showConflict(c, e, directory.Seq(version), typed, view, show)
 	}
@@ -220,9 +213,9 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 // showConflict brings together what was typed and what somebody else saved meanwhile: fields that only one of the two
 // changed are as that one left them; for those that both changed, what was typed stands in the form and both are shown.
 func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directory.Seq, typed url.Values, view frontend.PostingView, show *shown) error {
-	before := url.Values{}
+	before, tiedBefore := url.Values{}, []directory.Relation(nil)
 	if past, err := s.Directory.At(c.UserContext(), theirs.ID, base); err == nil && !past.Redacted {
-		before = formOf(&past.Entry, s.zone())
+		before, tiedBefore = formOf(&past.Entry, s.zone()), past.Entry.Relations
 	}
 	now := formOf(&theirs, s.zone())
 	merged, mine := url.Values{}, theirs.Clone()
@@ -244,13 +237,11 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 	}
 	s.fill(merged, &mine)
 	if typed.Has("relations") {
-		mine.Relations = tied(relationRows(before), relationRows(now), relationRows(typed))
-		for key := range merged {
-			if strings.HasPrefix(key, "relations[") {
-				merged.Del(key)
-			}
-		}
-		showRelations(merged, mine.Relations)
+		_, unseen := editableRelations(tiedBefore)
+		meant := slices.Concat(relationRows(typed), unseen)
+		mine.Relations = tied(tiedBefore, theirs.Relations, meant)
+		shown, others := editableRelations(theirs.Relations)
+		showRelations(merged, slices.DeleteFunc(tied(tiedBefore, shown, meant), func(r directory.Relation) bool { return slices.Contains(others, r) }))
 	}
 	directory.Normalize(&mine)
 	show.conflict = nil

@@ -85,7 +85,8 @@ func formOf(e *directory.Entry, zone *time.Location) url.Values {
 	if e.Event != nil {
 		formOfEvent(v, e.Event, zone)
 	}
-	showRelations(v, e.Relations)
+	tied, _ := editableRelations(e.Relations)
+	showRelations(v, tied)
 	return v
 }
 

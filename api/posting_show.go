@@ -47,6 +47,10 @@ func (s *Server) assist(c *fiber.Ctx, values, sent url.Values, show *shown) dire
 	switch action {
 	case "find", "zone", "row", "picture", "hours", "hours_week", "hours_all":
 		show.stay = true
+	case "relation":
+		show.relations, show.related, show.stay = strings.TrimSpace(sent.Get("relation.q")), true, true
+	case "relate":
+		show.stay = true
 	}
 	if sent.Has("address.addressLocality") && values.Get("where") != "area" {
 		s.locate(c, values, sent, show, action == "find")

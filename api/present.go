@@ -313,8 +313,9 @@ func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.
 		}
 	}
 	for _, r := range p.s.Relations.To(e.ID) {
-		rel := reversed[r.Rel]
-		targets[rel] = append(targets[rel], r.Target)
+		if rel := reversed[r.Rel]; !slices.Contains(targets[rel], r.Target) { // both sides may say it
+			targets[rel] = append(targets[rel], r.Target)
+		}
 	}
 	order := []string{"organises", "organisedBy", "hosts", "hostedBy", "parts", "partOf", "members", "memberOf", "sameAs"}
 	var groups []frontend.RelatedGroup

@@ -283,7 +283,7 @@ func (s *Server) check(c *fiber.Ctx, was, e *directory.Entry) error {
 		}
 	}
 	for i, r := range e.Relations {
-		if slices.Contains(was.Relations, r) || i >= directory.MaxList {
+		if slices.Contains(was.Relations, r) || i >= directory.MaxRelations { // more are refused
 			continue
 		}
 		field := fmt.Sprintf("relations[%d].target", i)

@@ -176,7 +176,7 @@ func Unite(kept, other *Entry, choice map[string]Side, team bool) Entry {
 	e.Tags = united(e.Tags, o.Tags, MaxList, Fold)
 	e.Links = united(e.Links, o.Links, MaxList, func(l Link) string { return l.URL })
 	e.Images = united(e.Images, o.Images, MaxList, func(i Image) string { return i.URL })
-	e.Relations = united(e.Relations, o.Relations, 10*MaxList, func(r Relation) string { return r.Rel + string(r.Target) })
+	e.Relations = united(e.Relations, o.Relations, MaxRelations, func(r Relation) string { return r.Rel + string(r.Target) })
 	e.Relations = slices.DeleteFunc(e.Relations, func(r Relation) bool { return r.Target == kept.ID || r.Target == other.ID })
 	fill(&e.Translations, o.Translations)
 	fill(&e.Extra, o.Extra)

@@ -24,7 +24,8 @@ const (
 	MaxDescription = 20_000
 	MaxLine        = 300 // any other single line
 	MaxURL         = 2_000
-	MaxList        = 50 // tags, links, images, sites, relations, ...
+	MaxList        = 50 // tags, links, images, sites, ...
+	MaxRelations   = 10 * MaxList
 	MaxRing        = 10_000
 )
 
@@ -470,7 +471,7 @@ func (c *checker) provenance(e *Entry) {
 	if e.MergedInto != "" && !e.MergedInto.Valid() {
 		c.invalid("mergedInto", CodeInvalid, string(e.MergedInto))
 	}
-	if c.many("relations", len(e.Relations), 10*MaxList) {
+	if c.many("relations", len(e.Relations), MaxRelations) {
 		for i, r := range e.Relations {
 			field := fmt.Sprintf("relations[%d]", i)
 			c.oneOf(field+".rel", r.Rel, RelationRels)

@@ -102,7 +102,7 @@ func otherRole(role string) string {
 func claimOpen(state string) bool { return state != "refused" && state != "denied" }
 
 // RelationChoices are the relations that a form offers.
-var RelationChoices = []string{"organises", "hosts", "memberOf", "partOf"}
+var RelationChoices = []string{"organises", "organisedBy", "hosts", "memberOf", "partOf"}
 
 // RelationsView is what an entry is tied to, on its form.
 type RelationsView struct {

@@ -63,6 +63,7 @@ type PostingView struct {
 	Organisers   []Option       // organisations in whose name it can be posted
 	Relations    *RelationsView // nil: the form does not ask for them
 	Images       []Image        // uploaded so far
+	Unseen       int            // relations that the form does not show
 	ImageLimit   int
 	Hours        *HoursView // the opening hours in words
 	Same         []Same

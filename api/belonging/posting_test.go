@@ -79,6 +79,16 @@ func TestPostInTheNameOf(t *testing.T) {
 			t.Errorf("the page of the %s does not name its organisation", kind)
 		}
 	}
+	// The organisation's own entry is not rewritten for it: neither its colleagues nor its readers are told of a change.
+	if now := w.entry(org.ID); now.Version != org.Version {
+		t.Errorf("version %d of the organisation became %d: %v", org.Version, now.Version, now.Relations)
+	}
+	if a := w.visitor().get("/e/" + org.Slug + ".ics"); !strings.Contains(a.body, "SUMMARY:Projet event deux") {
+		t.Errorf("the organisation's calendar lacks its event: %d", a.status)
+	}
+	if a := w.visitor().get("/e/" + org.Slug + ".atom"); !strings.Contains(a.body, "Projet event deux") {
+		t.Errorf("the organisation's news lack its event: %d", a.status)
+	}
 	// Who leaves the organisation's team loses what was posted in its name; who joins has it.
 	team := "/e/" + org.Slug + "/team"
 	olga.form(team, team+"/remove", "account", edi.id)
@@ -259,5 +269,101 @@ func TestRelationsOnTheForm(t *testing.T) {
 	olga.submit(edit, "action", "next", "relations[2].remove", "1")
 	if a := olga.submit(edit, "action", "next", "relations[0].remove", "1"); a.status != http.StatusSeeOther || len(w.entry(org.ID).Relations) != 1 {
 		t.Errorf("untying: %d %v", a.status, w.entry(org.ID).Relations)
+	}
+}
+
+// TestManyRelations: an organisation that is tied to more than its form shows keeps what it does not show, and can be tied to
+// more, until there are as many as an entry may have; things are posted in its name all the same.
+func TestManyRelations(t *testing.T) {
+	w := newWorld(t)
+	olga, eve := w.member("Olga"), w.member("Eve")
+	project := w.place("Jardin commun", ownedBy(olga))
+	foreign := w.place("Ailleurs", ownedBy(eve))
+	many := func(n int) (list []directory.Relation) {
+		for range n {
+			list = append(list, directory.Relation{Rel: "organises", Target: directory.NewID()})
+		}
+		return list
+	}
+	org := w.place("La Fourmilière", ownedBy(olga), func(e *directory.Entry) { e.Relations = many(70) })
+	edit := "/e/" + org.Slug + "/edit"
+	page := olga.get(edit).body
+	if !strings.Contains(page, "10 autres liens ne sont pas montrés") || !strings.Contains(page, "relations[59].target") || strings.Contains(page, "relations[60].target") {
+		t.Fatal("the form does not say that there are more than it shows")
+	}
+	if a := olga.submit(edit, "action", "relation", "relation.q", "Jardin"); a.status != http.StatusOK || !strings.Contains(a.body, string(project.ID)) {
+		t.Fatalf("looking for an entry: %d", a.status)
+	}
+	// Added before it is saved, it stands among the rows.
+	a := olga.submit(edit, "action", "relate", "relation.target", string(project.ID), "relation.rel", "partOf")
+	if a.status != http.StatusOK || between(a.body, `name="relations[60].target" value="`, `"`) != string(project.ID) {
+		t.Fatalf("adding a tie: %d", a.status)
+	}
+	_, form, _ := strings.Cut(a.body, `id="posting"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	v := fieldsOf(form)
+	v.Set("action", "next")
+	v.Set("relations[0].remove", "1")
+	// Somebody takes one away meanwhile that the form did not show, and one that it did; another is added.
+	now := w.entry(org.ID)
+	gone := []directory.Relation{now.Relations[65], now.Relations[5]}
+	now.Relations = slices.DeleteFunc(slices.Clone(now.Relations), func(r directory.Relation) bool { return slices.Contains(gone, r) })
+	added := many(1)[0]
+	now.Relations = append(now.Relations, added)
+	if _, err := w.d.Put(t.Context(), "test", now); err != nil {
+		t.Fatal(err)
+	}
+	a = olga.do(http.MethodPost, edit, v.Encode())
+	if a.status != http.StatusConflict {
+		t.Fatalf("a conflict: %d", a.status)
+	}
+	_, form, _ = strings.Cut(a.body, `id="posting"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	v = fieldsOf(form)
+	v.Set("action", "next")
+	if a := olga.do(http.MethodPost, edit, v.Encode()); a.status != http.StatusSeeOther {
+		t.Fatalf("saving after a conflict: %d %s", a.status, a.body)
+	}
+	want := slices.DeleteFunc(slices.Clone(org.Relations), func(r directory.Relation) bool { return r == org.Relations[0] || slices.Contains(gone, r) })
+	want = append(want, added, directory.Relation{Rel: "partOf", Target: project.ID})
+	got := w.entry(org.ID).Relations
+	if len(got) != len(want) || slices.ContainsFunc(want, func(r directory.Relation) bool { return !slices.Contains(got, r) }) {
+		t.Errorf("%d relations, want %d:\n%v\n%v", len(got), len(want), got, want)
+	}
+	// Also far down the list nobody ties what is others'.
+	if a := olga.submit(edit, "action", "next", "relation.target", string(foreign.ID), "relation.rel", "organises"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("organising what is others': %d", a.status)
+	}
+	full := w.entry(org.ID)
+	full.Relations = many(directory.MaxRelations)
+	if _, err := w.d.Put(t.Context(), "test", full); err != nil {
+		t.Fatal(err)
+	}
+	if a := olga.submit(edit, "action", "next", "relation.target", string(project.ID), "relation.rel", "partOf"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "f-relations") {
+		t.Errorf("one tie too many: %d", a.status)
+	}
+	if a := olga.post("event", "Bal", string(org.ID)); a.status != http.StatusSeeOther {
+		t.Fatalf("an event of an organisation with as many ties as there may be: %d %s", a.status, a.body)
+	}
+	if e := w.named("Bal"); !slices.Contains(e.Relations, directory.Relation{Rel: "organisedBy", Target: org.ID}) || e.Private.Team != org.ID {
+		t.Errorf("the event is %v of %v", e.Relations, e.Private)
+	}
+}
+
+// TestToldFromBothSides: what both sides say is shown once.
+func TestToldFromBothSides(t *testing.T) {
+	w := newWorld(t)
+	olga := w.member("Olga")
+	org := w.place("La Fourmilière", ownedBy(olga))
+	project := w.place("Jardin commun", ownedBy(olga), func(e *directory.Entry) {
+		e.Relations = []directory.Relation{{Rel: "organisedBy", Target: org.ID}}
+	})
+	alone := strings.Count(w.visitor().get("/e/"+org.Slug).body, "Jardin commun")
+	org.Relations = []directory.Relation{{Rel: "organises", Target: project.ID}}
+	if _, err := w.d.Put(t.Context(), "test", org); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(w.visitor().get("/e/"+org.Slug).body, "Jardin commun"); alone == 0 || got != alone {
+		t.Errorf("named %d times, %d when one side says it", got, alone)
 	}
 }

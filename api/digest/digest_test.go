@@ -11,12 +11,13 @@ import (
 	"archipel/directory"
 )
 
-// TestNews: a digest tells what became public or changed in the area, once; what was only confirmed is no news; and when there
-// is nothing there is no mail.
+// TestNews: a digest tells what became public or changed in the area, once; what was only confirmed, or says that it organises
+// something, is no news; and when there is nothing there is no mail.
 func TestNews(t *testing.T) {
 	n, smtp := begin(t)
 	old := n.put(place("L’Ancien", 4.22, 45.74))
 	looked := n.put(place("Le Confirmé", 4.22, 45.74))
+	hosts := n.put(place("L’Organisateur", 4.22, 45.74))
 	draft := place("Le Caché", 4.22, 45.74)
 	draft.Status = directory.Pending
 	draft = n.put(draft)
@@ -32,6 +33,8 @@ func TestNews(t *testing.T) {
 	n.put(old)
 	looked.Checked = n.clock.Now()
 	n.put(looked)
+	hosts.Relations = []directory.Relation{{Rel: "organises", Target: old.ID}}
+	n.put(hosts)
 	draft.Status = directory.Published
 	n.put(draft)
 	if got := n.pass(); got != 0 {
@@ -46,7 +49,7 @@ func TestNews(t *testing.T) {
 	if !ok || !strings.Contains(fresh, "* Le <b>Nouveau</b>") || !strings.Contains(fresh, "* Le Caché") || !strings.Contains(changed, "* L’Ancien") {
 		t.Errorf("the digest says:\n%s", m.Text)
 	}
-	for _, absent := range []string{"Trop loin", "Confirmé"} {
+	for _, absent := range []string{"Trop loin", "Confirmé", "Organisateur"} {
 		if strings.Contains(m.Text, absent) {
 			t.Errorf("the digest tells of %q", absent)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"archipel/directory"
@@ -201,12 +202,14 @@ func (e *edition) read(ctx context.Context, after, upTo directory.Seq) error {
 	return nil
 }
 
-// stateOf leaves out what the directory writes by itself, and that somebody looked: to be confirmed is no news.
+// stateOf leaves out what the directory writes by itself, and that somebody looked: to be confirmed is no news. What an entry
+// organises is news of its own.
 func stateOf(ch *directory.Change) state {
 	st := state{seq: ch.Seq, public: ch.Entry.Public() && !ch.Redacted}
 	if st.public {
 		shown := ch.Entry
 		shown.Version, shown.Updated, shown.Checked, shown.Aliases = 0, time.Time{}, time.Time{}, nil
+		shown.Relations = slices.DeleteFunc(slices.Clone(shown.Relations), func(r directory.Relation) bool { return r.Rel == "organises" })
 		if b, err := json.Marshal(&shown); err == nil {
 			sum := sha256.Sum256(b)
 			copy(st.print[:], sum[:])
