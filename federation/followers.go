@@ -159,7 +159,8 @@ func eachRecord(ctx context.Context, store directory.Store, kind string, fn func
 	}
 }
 
-// putFollower writes a follower and begins to deliver to it, unless it waits.
+// putFollower writes a follower and begins to deliver to it, unless it waits. Of one that was one before, nothing comes again
+// and nothing is left out, also at another inbox.
 func (s *Service) putFollower(ctx context.Context, f follower) error {
 	s.followers.change.Lock()
 	defer s.followers.change.Unlock()
@@ -171,6 +172,13 @@ func (s *Service) putFollower(ctx context.Context, f follower) error {
 	}
 	if rev > 0 && !before.Waiting {
 		f.Since = before.Since
+		if before.to() != f.to() {
+			at, err := s.store.Cursor(ctx, (&peer{s: s, inbox: before.to()}).Name())
+			if err != nil {
+				return err
+			}
+			f.Since = max(f.Since, at)
+		}
 	}
 	if err := put(ctx, s.store, kindFollower, key, f, rev, time.Time{}); err != nil {
 		return err

@@ -217,3 +217,28 @@ func TestFloodOfReplies(t *testing.T) {
 		return slices.ContainsFunc(in.records("ap-reply"), func(r map[string]any) bool { return r["content"] == "Encore" })
 	})
 }
+
+// TestAnotherInbox: whoever says that their inbox is elsewhere now gets there what comes, and not again what came to the old one.
+func TestAnotherInbox(t *testing.T) {
+	in := open(t, nil)
+	p := in.followed()
+	for i := range 3 {
+		in.put(event(fmt.Sprint("Bal ", i)))
+	}
+	p.Await("Create", 3)
+	// What was delivered is noted a moment later; a crash in between repeats it.
+	noted := func(inbox string) {
+		t.Helper()
+		eventually(t, "the deliveries to be noted", func() bool { return must(in.store.Cursor(t.Context(), "deliver "+p.URL()+inbox)) == in.d.Head() })
+	}
+	noted("/inbox")
+	p.Lock()
+	p.Actor["endpoints"] = map[string]any{"sharedInbox": p.URL() + "/other/inbox"}
+	p.Unlock()
+	in.does(p, p.Activity("Update", p.ID()))
+	in.put(event("Après"))
+	noted("/other/inbox")
+	if n := len(p.Received("Create")); n != 4 || !slices.Contains(p.Asked(), "POST /other/inbox") {
+		t.Errorf("%d came, by %v", n, p.Asked())
+	}
+}
