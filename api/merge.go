@@ -92,6 +92,11 @@ func (s *Server) showMerge(c *fiber.Ctx, keep, with string, typed url.Values, wr
 		default:
 			s.compareMerge(&v, l, &kept, &other, typed)
 		}
+		if v.Other != nil {
+			if v.TeamSize, err = s.comeAlong(c.UserContext(), &kept, &other); err != nil {
+				return err
+			}
+		}
 	}
 	if v.Other == nil {
 		if v.Same, err = s.mergeCandidates(c, &kept); err != nil {
@@ -107,12 +112,11 @@ func (s *Server) showMerge(c *fiber.Ctx, keep, with string, typed url.Values, wr
 // betterKept reports whether a is the entry to keep rather than b, when nobody said which: the one that is public, that its
 // own people keep, and else the older one, whose address is known longest.
 func betterKept(a, b *directory.Entry) bool {
-	team := func(e *directory.Entry) bool { return e.Private != nil && len(e.Private.Owners) > 0 }
 	switch {
 	case a.Public() != b.Public():
 		return a.Public()
-	case team(a) != team(b):
-		return team(a)
+	case a.Kept() != b.Kept():
+		return a.Kept()
 	}
 	return a.Created.Before(b.Created)
 }
@@ -146,9 +150,6 @@ func (s *Server) compareMerge(v *frontend.MergeView, l *frontend.Localizer, kept
 	if typed != nil {
 		v.Team = typed.Get("team") == "1"
 	}
-	if other.Private != nil {
-		v.TeamSize = len(other.Private.Owners) + len(other.Private.Editors)
-	}
 	// What of both stays: shown as what is added to the kept entry.
 	united := directory.Unite(kept, other, choice, false)
 	for _, f := range directory.Diff(kept, &united) {
@@ -158,6 +159,18 @@ func (s *Server) compareMerge(v *frontend.MergeView, l *frontend.Localizer, kept
 		}
 	}
 	v.United = show.readable(v.United)
+}
+
+// comeAlong counts who keeps the result of a merge when the people of the other entry do.
+func (s *Server) comeAlong(ctx context.Context, kept, other *directory.Entry) (int, error) {
+	if other.Private == nil {
+		return 0, nil
+	}
+	if !directory.TakesTeam(kept, other) {
+		return len(other.Private.Owners) + len(other.Private.Editors), nil
+	}
+	team, err := s.Directory.Keepers(ctx, other)
+	return max(1, len(team.All())), err // an organisation may have nobody for now
 }
 
 func mergeValues(show presenter, list []directory.FieldValue) (out []frontend.MergeValue) {

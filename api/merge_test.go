@@ -174,3 +174,42 @@ func TestMergeDoors(t *testing.T) {
 		t.Error("it still waits")
 	}
 }
+
+// TestMergeOfWhatAnOrganisationKeeps: the page counts the people of the organisation in whose name the other was posted, and
+// proposes to keep what an organisation keeps.
+func TestMergeOfWhatAnOrganisationKeeps(t *testing.T) {
+	tn := openTown(t)
+	olga, ed, mod := tn.somebody("olga", account.Member, "fr"), tn.somebody("ed", account.Member, "fr"), tn.somebody("mod", account.Moderator, "fr")
+	first := place("Association", "Lyon", 4.84, 45.76)
+	first.Private = &directory.Private{Owners: []string{olga.id}, Editors: []string{ed.id}}
+	empty := place("Sans personne", "Lyon", 4.84, 45.76)
+	orgs := tn.put(first, empty)
+	inNameOf := func(name string, org directory.Entry) directory.Entry {
+		e := place(name, "Lyon", 4.84, 45.76)
+		e.Private = &directory.Private{Team: org.ID}
+		return tn.put(e)[0]
+	}
+	older := tn.put(place("La Fourmilière", "Lyon", 4.84, 45.76))[0]
+	posted, alone := inNameOf("Fourmilière (la)", orgs[0]), inNameOf("Fourmis", orgs[1])
+	for _, c := range []struct {
+		kept, other directory.Entry
+		text        string
+	}{
+		{older, posted, "Les 2 personnes qui tiennent « Fourmilière (la) »"}, {older, alone, "La personne qui tient « Fourmis »"},
+		{alone, posted, ""}, {posted, older, ""},
+	} {
+		body := mod.get("/moderate/merge?as=1&keep=" + string(c.kept.ID) + "&other=" + string(c.other.ID)).body
+		if strings.Contains(body, `name="team"`) != (c.text != "") || !strings.Contains(body, c.text) {
+			t.Errorf("%s into %s: want %q", c.other.Name, c.kept.Name, c.text)
+		}
+	}
+	if body := mod.get("/moderate/merge?keep=" + string(older.ID) + "&other=" + string(posted.ID)).body; !strings.Contains(body, `name="keep" value="`+string(posted.ID)+`"`) {
+		t.Error("the entry that an organisation keeps is not proposed to stay")
+	}
+	if got := mod.post("/moderate/merge?as=1&keep="+string(older.ID)+"&other="+string(posted.ID), "/moderate/merge", merging(older, posted, "team", "1")); got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("merging: %d %s", got.StatusCode, got.body)
+	}
+	if now := tn.entry(older.ID); now.Private == nil || now.Private.Team != orgs[0].ID {
+		t.Errorf("the organisation lost it: %+v", now.Private)
+	}
+}

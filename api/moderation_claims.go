@@ -58,7 +58,11 @@ func (s *Server) claimItems(ctx context.Context, actor *account.Actor, show pres
 		if !c.Proved.IsZero() {
 			item.Facts = append(item.Facts, l.Text("queue.claim_proved", "Mail", c.Mail))
 		}
-		if e.Private != nil && len(e.Private.Owners) > 0 {
+		team, err := s.Directory.Keepers(ctx, &e)
+		if err != nil {
+			return nil, err
+		}
+		if len(team.Owners) > 0 {
 			item.Facts = append(item.Facts, l.Text("queue.claim_kept"))
 		}
 		items = append(items, item)

@@ -137,15 +137,13 @@ func prefer(field string, m MergeField, kept, other *Entry) Side {
 		return side(kept.Approximate)
 	case field == "address" && len(m.Kept) != len(m.Other):
 		return side(len(m.Other) > len(m.Kept))
-	case hasTeam(kept) != hasTeam(other):
-		return side(hasTeam(other))
+	case kept.Kept() != other.Kept():
+		return side(other.Kept())
 	case kept.Public() != other.Public():
 		return side(other.Public())
 	}
 	return side(lastSeen(other).After(lastSeen(kept)))
 }
-
-func hasTeam(e *Entry) bool { return e.Private != nil && len(e.Private.Owners) > 0 }
 
 // lastSeen is when somebody last said that the entry is true, else when it changed.
 func lastSeen(e *Entry) time.Time {
@@ -158,7 +156,8 @@ func lastSeen(e *Entry) time.Time {
 // Unite returns what kept becomes when other is merged into it: of the fields that [MergeFields] lists the value of the side
 // that choice names, where it names none the preferred one; categories, tags, links, pictures, translations, further facts
 // and relations of both. What kept is for the directory stays (its kind, address, source); a source, and the licence that
-// comes with it, is taken over where kept has none. With team, those who keep other keep the result too.
+// comes with it, is taken over where kept has none. With team, those who keep other keep the result too; in the name of one
+// organisation only, see [TakesTeam].
 func Unite(kept, other *Entry, choice map[string]Side, team bool) Entry {
 	e := kept.Clone()
 	for _, m := range MergeFields(kept, other) {
@@ -202,7 +201,10 @@ func Unite(kept, other *Entry, choice map[string]Side, team bool) Entry {
 	if team {
 		p.Owners = united(p.Owners, o.Private.Owners, MaxList, func(s string) string { return s })
 		p.Editors = united(p.Editors, o.Private.Editors, MaxList, func(s string) string { return s })
-		if e.Claimed.IsZero() && len(o.Private.Owners) > 0 {
+		if TakesTeam(kept, other) {
+			p.Team = o.Private.Team
+		}
+		if e.Claimed.IsZero() && (len(o.Private.Owners) > 0 || o.Private.Team != "" && o.Private.Team == p.Team) {
 			e.Claimed = o.Claimed
 		}
 		p.Editors = slices.DeleteFunc(p.Editors, func(id string) bool { return slices.Contains(p.Owners, id) })
@@ -217,6 +219,15 @@ func Unite(kept, other *Entry, choice map[string]Side, team bool) Entry {
 		e.Private = nil
 	}
 	return e
+}
+
+// TakesTeam reports whether the result of a merge that other's people come with is kept by the organisation in whose name
+// other was posted: when kept has none, which the other entry itself is no more.
+func TakesTeam(kept, other *Entry) bool {
+	if other.Private == nil || other.Private.Team == "" || other.Private.Team == kept.ID {
+		return false
+	}
+	return kept.Private == nil || kept.Private.Team == "" || kept.Private.Team == other.ID
 }
 
 // united is a and then what only b has, as told by key.

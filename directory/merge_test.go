@@ -249,6 +249,73 @@ func TestProofComesWithTheTeam(t *testing.T) {
 	}
 }
 
+// TestOrganisationComesWithTheTeam: the organisation in whose name an entry was posted keeps what it is united with, when
+// that has none of its own and is not the organisation; taking the merge back gives both what they had.
+func TestOrganisationComesWithTheTeam(t *testing.T) {
+	claimed := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, c := range map[string]struct {
+		kept, other string // whose name they are in
+		noTeam      bool   // whoever merges leaves the people behind
+		want        string
+	}{
+		"none of its own":                  {"", "org", false, "org"},
+		"without the people":               {"", "org", true, ""},
+		"one of its own":                   {"second", "org", false, "second"},
+		"the same":                         {"org", "org", false, "org"},
+		"in the name of what it becomes":   {"", "kept", false, ""},
+		"in the name of what goes into it": {"other", "org", false, "org"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDirectory(t, directory.Options{})
+			kept, other, org, second := put(t, d, place("La Fourmilière")), put(t, d, place("Fourmilière (la)")), put(t, d, place("Association")), put(t, d, place("Fédération"))
+			ids := map[string]directory.ID{"": "", "kept": kept.ID, "other": other.ID, "org": org.ID, "second": second.ID}
+			inNameOf := func(e directory.Entry, org string, at time.Time) directory.Entry {
+				if e.Claimed = at; org != "" {
+					e.Private = &directory.Private{Team: ids[org]}
+				}
+				outcomes, err := d.Write(t.Context(), directory.Write{Author: "account:ben", Op: directory.OpTeam, Entries: []directory.Entry{e}})
+				if err != nil || outcomes[0].Err != nil {
+					t.Fatal(err, outcomes)
+				}
+				return outcomes[0].Entry
+			}
+			kept, other = inNameOf(kept, c.kept, time.Time{}), inNameOf(other, c.other, claimed)
+			team := func(e directory.Entry) directory.ID {
+				if e.Private == nil {
+					return ""
+				}
+				return e.Private.Team
+			}
+			m := mergeOf(kept, other)
+			m.Team = !c.noTeam
+			now, err := d.Merge(t.Context(), m)
+			if err != nil || team(now) != ids[c.want] {
+				t.Errorf("in the name of %q, %v; want %q", team(now), err, ids[c.want])
+			}
+			if comes := c.want == "org"; now.Claimed.Equal(claimed) != comes {
+				t.Errorf("claimed %v, want that of the other: %v", now.Claimed, comes)
+			}
+			now.Summary = "Écrit depuis"
+			put(t, d, now)
+			back, err := d.Unmerge(t.Context(), "account:mod", "two", other.ID, read(t, d, other.ID).Version)
+			if now := read(t, d, kept.ID); err != nil || team(back) != ids[c.other] || team(now) != ids[c.kept] || !now.Claimed.IsZero() || !back.Claimed.Equal(claimed) || now.Summary != "Écrit depuis" {
+				t.Errorf("apart again: %v, %+v and %+v", err, now, back)
+			}
+		})
+	}
+}
+
+// TestMergePrefersWhatPeopleKeep: people of an organisation know better than an import does.
+func TestMergePrefersWhatPeopleKeep(t *testing.T) {
+	imported, posted := place("Import"), place("Association")
+	imported.Updated, posted.Private = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), &directory.Private{Team: directory.NewID()}
+	for _, f := range directory.MergeFields(&imported, &posted) {
+		if f.Prefer != directory.Other {
+			t.Errorf("%s is taken from the %s entry", f.Field, f.Prefer)
+		}
+	}
+}
+
 // dying is a store that dies at the nth write.
 type dying struct {
 	directory.Store
