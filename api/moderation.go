@@ -22,6 +22,7 @@ const (
 	historyRead = 200  // changes read to tell what a waiting entry has gone through
 	maxReason   = 2000 // characters of a reason
 	queueReads  = 500  // histories that one look at the queue reads; it knows those of other looks
+	queueWindow = 1000 // entries that wait which one look at the queue reads; further ones are for the looks that go on
 )
 
 // moderationRoutes are the pages of those who keep the directory good.
@@ -77,12 +78,22 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	if !slices.Contains(queueShows, show) {
 		return invalidParam("show", directory.CodeUnknown, show)
 	}
-	items, counts, err := s.queue(c, p.Lang, show)
+	past, err := strconv.ParseInt(c.Query("past", "0"), 10, 64)
+	if err != nil || past < 0 {
+		return invalidParam("past", directory.CodeInvalid, c.Query("past"))
+	}
+	window := queueSpan{past: directory.Seq(past)}
+	items, counts, err := s.queue(c, p.Lang, show, &window)
 	if err != nil {
 		return err
 	}
 	v := frontend.QueueView{Wrong: tried.wrong, Islands: s.Islands.Waiting()}
 	counts["imported"] = s.Waiting.Imported()
+	if account.From(c).Role != account.Moderator && account.From(c).Role != account.Admin {
+		counts["imported"] = -1 // how many of them are a warden's takes reading them all
+	} else {
+		counts["all"] += window.rest
+	}
 	if show == "imported" {
 		if v.Items, v.Next, err = s.importedItems(c, p.Lang); err != nil {
 			return err
@@ -92,7 +103,7 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 		if name == "reply" && s.Echoes == nil {
 			continue
 		}
-		v.Tabs = append(v.Tabs, frontend.QueueTab{Show: name, URL: frontend.ModerateURL(name), Count: counts[name], On: name == show})
+		v.Tabs = append(v.Tabs, frontend.QueueTab{Show: name, URL: frontend.ModerateURL(name), Count: counts[name], More: window.hides(name) && (name != "all" || counts["imported"] < 0), On: name == show})
 	}
 	from, err := strconv.Atoi(c.Query("from", "0"))
 	if err != nil || from < 0 {
@@ -114,8 +125,12 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 		}
 		v.Items = append(v.Items, q.item)
 	}
-	if show != "imported" && to < len(items) {
-		v.Next = "/moderate?" + url.Values{"show": {show}, "from": {strconv.Itoa(to)}}.Encode()
+	switch {
+	case show == "imported":
+	case to < len(items):
+		v.Next = queueURL(show, window.past, to)
+	case window.more && window.hides(show):
+		v.Next = queueURL(show, window.last, 0)
 	}
 	for i := range v.Items {
 		if tried.id != "" && v.Items[i].ID == tried.id {
@@ -130,6 +145,26 @@ func (s *Server) showQueue(c *fiber.Ctx, tried attempt) error {
 	return s.render(c, frontend.Queue(p, v))
 }
 
+func queueURL(show string, past directory.Seq, from int) string {
+	q := url.Values{"show": {show}, "from": {strconv.Itoa(from)}}
+	if past > 0 {
+		q.Set("past", strconv.FormatInt(int64(past), 10))
+	}
+	return "/moderate?" + q.Encode()
+}
+
+// queueSpan is the part of the entries that wait which one look at the queue reads.
+type queueSpan struct {
+	past, last directory.Seq // the versions after which it begins and with which it ends
+	more       bool          // some wait after it
+	rest       int           // how many wait before and after it
+}
+
+// hides reports whether a part of the queue may have more than the span tells.
+func (w *queueSpan) hides(show string) bool {
+	return w.rest > 0 && (show == "all" || show == "new" || show == "changed")
+}
+
 // queued is one thing of the queue; an entry that waits is told of only when a page shows it.
 type queued struct {
 	item   frontend.QueueItem
@@ -138,8 +173,9 @@ type queued struct {
 	asking int
 }
 
-// queue gathers what the actor may decide about, and counts it by part.
-func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]int, error) {
+// queue gathers what the actor may decide about, and counts it by part. What does not come from entries that wait is on the
+// pages of their first span.
+func (s *Server) queue(c *fiber.Ctx, lang, show string, window *queueSpan) ([]queued, map[string]int, error) {
 	ctx, actor, counts := c.UserContext(), account.From(c), map[string]int{}
 	var items []queued
 	add := func(typ string, q queued) {
@@ -150,7 +186,9 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]in
 		}
 	}
 	left := queueReads
-	for part := range slices.Chunk(s.Waiting.Pending(), 500) {
+	ids, last, more, total := s.Waiting.pendingAfter(window.past, queueWindow)
+	window.last, window.more, window.rest = last, more, total-len(ids)
+	for part := range slices.Chunk(ids, 500) {
 		entries, err := s.Directory.Entries(ctx, part)
 		if err != nil {
 			return nil, nil, err
@@ -181,6 +219,9 @@ func (s *Server) queue(c *fiber.Ctx, lang, show string) ([]queued, map[string]in
 			}
 			add(kind.typ, queued{entry: e, asking: kind.asking})
 		}
+	}
+	if window.past > 0 {
+		show = "" // the others have been shown
 	}
 	public, err := s.changed(ctx, actor)
 	if err != nil {

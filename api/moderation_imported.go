@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,19 +27,22 @@ func (w *Waiting) Imported() int {
 	return len(w.imported)
 }
 
-// importedAfter lists them in the order in which they were made.
-func (w *Waiting) importedAfter(after directory.ID) []directory.ID {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	var ids []directory.ID
-	for id := range w.imported {
-		if id > after {
-			ids = append(ids, id)
-		}
+// importedAfter lists up to limit of them in the order in which they were made.
+func (w *Waiting) importedAfter(after directory.ID, limit int) []directory.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.inOrder == nil {
+		w.inOrder = slices.Sorted(maps.Keys(w.imported))
 	}
-	slices.Sort(ids)
-	return ids
+	from, found := slices.BinarySearch(w.inOrder, after)
+	if found {
+		from++
+	}
+	return slices.Clone(w.inOrder[from:min(from+limit, len(w.inOrder))])
 }
+
+// importedReads is how many entries a page of imports reads at most: who decides about few of them goes on from there.
+const importedReads = 1000
 
 // importedDecisions are what can be done with an import that nobody keeps: it is right, or it is taken away.
 var importedDecisions = []string{"confirm", "remove"}
@@ -46,7 +50,15 @@ var importedDecisions = []string{"confirm", "remove"}
 // importedItems is a page of the imports that nobody keeps, as far as the actor decides about them.
 func (s *Server) importedItems(c *fiber.Ctx, lang string) (items []frontend.QueueItem, next string, err error) {
 	actor, show := account.From(c), s.presenter(lang)
-	for part := range slices.Chunk(s.Waiting.importedAfter(directory.ID(c.Query("after"))), 200) {
+	from := func(after directory.ID) string {
+		return "/moderate?" + url.Values{"show": {"imported"}, "after": {string(after)}}.Encode()
+	}
+	ids := s.Waiting.importedAfter(directory.ID(c.Query("after")), importedReads+1)
+	if len(ids) > importedReads {
+		ids = ids[:importedReads]
+		next = from(ids[importedReads-1])
+	}
+	for part := range slices.Chunk(ids, 200) {
 		entries, err := s.Directory.Entries(c.UserContext(), part)
 		if err != nil {
 			return nil, "", err
@@ -57,8 +69,7 @@ func (s *Server) importedItems(c *fiber.Ctx, lang string) (items []frontend.Queu
 				continue
 			}
 			if len(items) == queuePage {
-				last := items[queuePage-1].ID
-				return items, "/moderate?" + url.Values{"show": {"imported"}, "after": {last[len("i-"):]}}.Encode(), nil
+				return items, from(directory.ID(items[queuePage-1].ID[len("i-"):])), nil
 			}
 			item := frontend.QueueItem{ID: "i-" + string(e.ID), Type: "imported", Name: e.Name, Kind: string(e.Kind), Town: e.Town(), Since: e.Created.In(show.zone), Author: e.Source.Name, Action: "/moderate/imported/" + string(e.ID),
 				Version: int64(e.Version), Choices: importedDecisions, PageURL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug), VersionsURL: frontend.VersionsURL(e.Slug), Fields: show.readable(shownFields(nil, e))}
@@ -71,7 +82,7 @@ func (s *Server) importedItems(c *fiber.Ctx, lang string) (items []frontend.Queu
 			items = append(items, item)
 		}
 	}
-	return items, "", nil
+	return items, next, nil
 }
 
 // decideImported says that an imported entry is right, or takes it away.

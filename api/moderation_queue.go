@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,10 +15,12 @@ import (
 type Waiting struct {
 	mu      sync.RWMutex
 	pending map[directory.ID]directory.Seq // with the version that waits
+	sent    []directory.ID                 // those, by that version; nil: to be sorted
 	placed  map[directory.ID]vital         // of public entries of ours
 	hidden  map[directory.ID]bool          // of ours
 
 	imported map[directory.ID]bool // public, from a source, and nobody keeps it or has looked at it
+	inOrder  []directory.ID        // those, sorted; nil: to be sorted
 }
 
 // vital is what is counted of a public entry.
@@ -37,16 +40,22 @@ func (w *Waiting) Apply(entries []directory.Entry) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		delete(w.pending, e.ID)
+		if _, waited := w.pending[e.ID]; waited {
+			delete(w.pending, e.ID)
+			w.sent = nil
+		}
 		delete(w.placed, e.ID)
 		delete(w.hidden, e.ID)
-		if delete(w.imported, e.ID); unclaimedImport(e) {
-			w.imported[e.ID] = true
+		if was, is := w.imported[e.ID], unclaimedImport(e); is && !was {
+			w.imported[e.ID], w.inOrder = true, nil
+		} else if was && !is {
+			delete(w.imported, e.ID)
+			w.inOrder = nil
 		}
 		switch {
 		case e.Origin != "":
 		case e.Status == directory.Pending:
-			w.pending[e.ID] = e.Version
+			w.pending[e.ID], w.sent = e.Version, nil
 		case e.Status == directory.Hidden:
 			w.hidden[e.ID] = true
 		case e.Public():
@@ -69,6 +78,22 @@ func (w *Waiting) Pending() []directory.ID {
 	}
 	slices.SortFunc(ids, func(a, b directory.ID) int { return int(w.pending[a] - w.pending[b]) })
 	return ids
+}
+
+// pendingAfter lists up to limit of the entries that wait in a version after the given one, those that were sent first at the
+// beginning; last is the version of the last of them, and total how many wait altogether.
+func (w *Waiting) pendingAfter(past directory.Seq, limit int) (ids []directory.ID, last directory.Seq, more bool, total int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sent == nil {
+		w.sent = slices.SortedFunc(maps.Keys(w.pending), func(a, b directory.ID) int { return cmp.Compare(w.pending[a], w.pending[b]) })
+	}
+	from, _ := slices.BinarySearchFunc(w.sent, past+1, func(id directory.ID, at directory.Seq) int { return cmp.Compare(w.pending[id], at) })
+	to := min(from+limit, len(w.sent))
+	if from < to {
+		last = w.pending[w.sent[to-1]]
+	}
+	return slices.Clone(w.sent[from:to]), last, to < len(w.sent), len(w.sent)
 }
 
 // Health counts the public entries of ours that are nowhere on the map, and those that nobody looked at since a moment.

@@ -17,6 +17,9 @@ import (
 // pairsPage is how many pairs one page of the list shows.
 const pairsPage = 20
 
+// pairsLooked is how many pairs are looked at for one page: who decides about few of them goes on from there.
+const pairsLooked = 200
+
 // pairRoutes are the page of moderators about entries that are likely the same.
 func (s *Server) pairRoutes() {
 	door := account.Require(account.ModerateDecide)
@@ -46,7 +49,7 @@ func (s *Server) pairs(c *fiber.Ctx) error {
 		list, v.Left = s.Duplicates.Pairs()
 	}
 	show, apart := s.presenter(p.Lang), NotSame(s.Directory.Store())
-	for v.Total = len(list); from < len(list) && len(v.Pairs) < pairsPage; from++ {
+	for v.Total = len(list); from < min(len(list), v.From+pairsLooked) && len(v.Pairs) < pairsPage; from++ {
 		one := list[from]
 		if apart(ctx, one.A, one.B) { // said on another node
 			continue

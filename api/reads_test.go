@@ -76,3 +76,82 @@ func nextPage(t *testing.T, body string) string {
 	next, _, _ = strings.Cut(next, "#")
 	return strings.ReplaceAll(next, "&amp;", "&")
 }
+
+// TestWardenGoesThroughImports: who decides about few of many gets pages of bounded work, and none is left out.
+func TestWardenGoesThroughImports(t *testing.T) {
+	tn := openTown(t)
+	warden := tn.somebody("wim", account.Member, "fr")
+	if _, err := tn.accounts.SetStanding(t.Context(), warden.id, account.Standing{Role: account.Member, Wards: []account.Ward{{Category: "fablab"}}}); err != nil {
+		t.Fatal(err)
+	}
+	var many []directory.Entry
+	for i := range 2300 {
+		e := place(fmt.Sprintf("Importé %04d", i), "Lyon", 4.84, 45.76, "amap")
+		if e.Source = (&directory.Source{Name: "Base", ExternalID: fmt.Sprint(i)}); i == 700 || i == 2250 {
+			e.Categories = []string{"fablab"}
+		}
+		many = append(many, e)
+	}
+	tn.put(many...)
+	found, page := "", "/moderate?show=imported"
+	for n := 0; ; n++ {
+		var body string
+		if _, entries := tn.reads.of(func() { body = warden.get(page).body }); entries > 1100 {
+			t.Fatalf("page %d reads %d entries", n, entries)
+		}
+		if strings.Contains(body, `<span class="count">2`) {
+			t.Error("a warden sees how many imports there are elsewhere")
+		}
+		found += body
+		if !strings.Contains(body, `rel="next"`) {
+			break
+		}
+		if page = nextPage(t, body); n > 10 {
+			t.Fatal("it never ends")
+		}
+	}
+	if strings.Count(found, `class="queue-item"`) != 2 || !strings.Contains(found, "Importé 0700") || !strings.Contains(found, "Importé 2250") || !strings.Contains(found, "Rien pour vous") {
+		t.Errorf("the warden found %d items, want 2 and a page without any", strings.Count(found, `class="queue-item"`))
+	}
+	if body := tn.somebody("mod", account.Moderator, "fr").get("/moderate").body; !strings.Contains(body, "2\u00a0300</span>") {
+		t.Error("a moderator does not see how many there are")
+	}
+}
+
+// TestQueueInSpans: when thousands wait, a look reads a part of them, and the next page goes on.
+func TestQueueInSpans(t *testing.T) {
+	tn := openTown(t)
+	mod, warden := tn.somebody("mod", account.Moderator, "fr"), tn.somebody("wim", account.Member, "fr")
+	if _, err := tn.accounts.SetStanding(t.Context(), warden.id, account.Standing{Role: account.Member, Wards: []account.Ward{{Category: "fablab"}}}); err != nil {
+		t.Fatal(err)
+	}
+	var many []directory.Entry
+	for i := range 1100 {
+		e := place(fmt.Sprintf("Attend %04d", i), "Lyon", 4.84, 45.76, "amap")
+		if e.Status = directory.Pending; i == 1050 {
+			e.Categories = []string{"fablab"}
+		}
+		many = append(many, e)
+	}
+	tn.put(many...)
+	var body string
+	if _, entries := tn.reads.of(func() { body = mod.get("/moderate").body }); entries > 1100 {
+		t.Errorf("a look at the queue reads %d entries", entries)
+	}
+	if !strings.Contains(body, "1\u00a0100</span>") || !strings.Contains(body, "1\u00a0000+</span>") {
+		t.Error("the counts are not those of what waits, or do not say that there are more")
+	}
+	body = mod.get("/moderate?from=980").body
+	if body = mod.get(nextPage(t, body)).body; !strings.Contains(body, "Attend 1000") || strings.Contains(body, "Attend 0999") {
+		t.Error("the page after the first thousand is another")
+	}
+	if body = mod.get(nextPage(t, body)).body; !strings.Contains(body, "Attend 1020") {
+		t.Error("the pages of the second part do not go on")
+	}
+	if body = warden.get("/moderate").body; strings.Contains(body, "Attend") || !strings.Contains(body, "Rien pour vous") {
+		t.Error("the first part has something for the warden")
+	}
+	if body = warden.get(nextPage(t, body)).body; !strings.Contains(body, "Attend 1050") || strings.Count(body, `class="queue-item"`) != 1 {
+		t.Error("the warden does not find the one entry")
+	}
+}

@@ -213,20 +213,32 @@ func (s *Server) twins(c *fiber.Ctx) error {
 	linked := map[string]bool{}
 	for _, link := range links {
 		linked[pairKey(link.A, link.B)] = true
+	}
+	links = slices.DeleteFunc(links, func(l twinLink) bool { return l.Ended })
+	old, err := strconv.Atoi(c.Query("linked", "0"))
+	if err != nil || old < 0 {
+		return invalidParam("linked", directory.CodeInvalid, c.Query("linked"))
+	}
+	old = min(old, len(links))
+	to := min(old+pairsLooked, len(links))
+	for _, link := range links[old:to] {
 		one, may, err := row(link.A, link.B)
 		if err != nil {
 			return err
 		}
-		if may && !link.Ended && len(v.Linked) < 200 {
+		if may {
 			v.Linked = append(v.Linked, one)
 		}
+	}
+	if to < len(links) {
+		v.NextLinked = "/moderate/twins?" + url.Values{"linked": {strconv.Itoa(to)}}.Encode()
 	}
 	var list []duplicates.Pair
 	if s.Duplicates != nil {
 		list, v.Left = s.Duplicates.Twins()
 	}
 	apart := NotSame(s.Directory.Store())
-	for ; from < len(list) && len(v.Pairs) < pairsPage; from++ {
+	for until := min(len(list), from+pairsLooked); from < until && len(v.Pairs) < pairsPage; from++ {
 		pair := list[from]
 		if linked[pairKey(pair.A, pair.B)] || apart(ctx, pair.A, pair.B) {
 			continue

@@ -20,7 +20,8 @@ type QueueView struct {
 type QueueTab struct {
 	Show  string // a code of the locale's [queue_show]
 	URL   string
-	Count int
+	Count int  // negative: not known
+	More  bool // there may be more than Count
 	On    bool
 }
 
@@ -94,4 +95,12 @@ func ModerateURL(show string) string {
 		return "/moderate"
 	}
 	return "/moderate?" + query("show", show)
+}
+
+// moreThan is what stands behind a number that is not all.
+func moreThan(more bool) string {
+	if more {
+		return "+"
+	}
+	return ""
 }

@@ -7,6 +7,8 @@ type TwinsView struct {
 	Linked []TwinRow
 	Left   int    // entries that are yet to be looked at
 	Next   string // the next page; empty: this is the last
+
+	NextLinked string // further ones that are linked; empty: there are none
 }
 
 // TwinRow is two of them.
