@@ -45,6 +45,7 @@ type hostState struct {
 	known bool // read from the store
 	Host
 	slots chan struct{}
+	tried time.Time // when it last did not answer, as far as this process knows
 }
 
 type hostStates struct {
@@ -139,6 +140,7 @@ func (h *hostStates) wait(ctx context.Context, host string) (time.Duration, erro
 
 // succeeded notes that a host answered. The time of contact is kept to the hour.
 func (h *hostStates) succeeded(ctx context.Context, host string) error {
+	h.tried(host, time.Time{})
 	return h.change(ctx, host, func(s *Host) bool {
 		if s.Failures == 0 && h.now().Sub(s.Contact) < time.Hour {
 			return false
@@ -150,6 +152,7 @@ func (h *hostStates) succeeded(ctx context.Context, host string) error {
 
 // refused notes that a host did not want an activity. It answers, so it is well.
 func (h *hostStates) refused(ctx context.Context, host, activity string, cause error) error {
+	h.tried(host, time.Time{})
 	return h.change(ctx, host, func(s *Host) bool {
 		now := h.now().UTC()
 		s.Refused++
@@ -170,8 +173,25 @@ func (h *hostStates) turn(ctx context.Context, host string) (release func(), err
 	}
 }
 
+func (h *hostStates) tried(host string, at time.Time) {
+	s := h.of(host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tried = at
+}
+
+// resting reports whether a host did not answer within the last minute.
+func (h *hostStates) resting(host string) bool {
+	s := h.of(host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ago := h.now().Sub(s.tried)
+	return !s.tried.IsZero() && ago >= 0 && ago < firstPause
+}
+
 // failed notes that a host does not answer, and says when to try again and whether its followers are to be given up.
 func (h *hostStates) failed(ctx context.Context, host string, cause error, asked time.Duration) (wait time.Duration, giveUp bool, err error) {
+	h.tried(host, h.now())
 	err = h.change(ctx, host, func(s *Host) bool {
 		now := h.now().UTC()
 		if now.Before(s.Next) {

@@ -148,11 +148,16 @@ func (s *Service) keep(ctx context.Context, a *vocab.Activity, seen seenID, body
 		return s.unavailable(err)
 	}
 	s.came.add(seen)
+	s.wake()
+	return http.StatusAccepted, ""
+}
+
+// wake has done what came in.
+func (s *Service) wake() {
 	select {
 	case s.work <- struct{}{}:
 	default: // it is awake already
 	}
-	return http.StatusAccepted, ""
 }
 
 func (s *Service) unavailable(err error) (int, string) {

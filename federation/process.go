@@ -2,22 +2,16 @@ package federation
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
-	"archipel/directory"
 	"archipel/federation/fetch"
 	"archipel/federation/vocab"
 )
 
-const (
-	processAtOnce = 32 // hosts whose activities are done at the same time
-	heapsAtOnce   = 8  // records that are read at the same time: 2 MB, and at most 8
-	giveUpAfter   = 7 * 24 * time.Hour
-)
+const giveUpAfter = 7 * 24 * time.Hour
 
 // processInbox does what came in, each host's activities in the order in which they came, until ctx ends. Of several nodes
 // one does so.
@@ -26,6 +20,8 @@ func (s *Service) processInbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r := newRounds(s, done)
+	defer r.running.Wait()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for swept := (time.Time{}); ; {
@@ -35,7 +31,7 @@ func (s *Service) processInbox(ctx context.Context) error {
 			}
 			swept = now
 		}
-		if err := s.processAll(ctx, done); err != nil && ctx.Err() == nil {
+		if err := r.pass(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("federation: the inbox cannot be read", "err", err)
 		}
 		select {
@@ -45,144 +41,6 @@ func (s *Service) processInbox(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// heap is a record of what came in.
-type heap struct {
-	key   string
-	items []*item
-}
-
-// item is a received activity.
-type item struct {
-	received
-	again   bool // it is done anew, though it was done before: the operator said so
-	ready   bool // nothing remains to be done
-	waiting bool // its time has not come
-}
-
-// readHeap reads a record of what came in. One activity alone, and not a list, is one that an operator wants done anew.
-func readHeap(r directory.Record) (heap, error) {
-	h := heap{key: r.Key}
-	if len(r.Value) > 0 && r.Value[0] == '{' {
-		it := &item{again: true}
-		h.items = append(h.items, it)
-		return h, json.Unmarshal(r.Value, &it.received)
-	}
-	var list []received
-	err := json.Unmarshal(r.Value, &list)
-	for _, one := range list {
-		h.items = append(h.items, &item{received: one})
-	}
-	return h, err
-}
-
-// processAll does everything that is due, in rounds of some records.
-func (s *Service) processAll(ctx context.Context, done *seenLog) error {
-	for after := ""; ; {
-		records, err := s.store.Records(ctx, kindInbox, after, heapsAtOnce)
-		if err != nil || len(records) == 0 {
-			return err
-		}
-		after = records[len(records)-1].Key
-		var heaps []heap
-		byHost := map[string][]*item{}
-		taken := map[seenID]bool{}
-		for _, r := range records {
-			h, err := readHeap(r)
-			if err != nil {
-				s.Log.Error("federation: a received activity is damaged and left aside", "key", r.Key, "err", err)
-				continue
-			}
-			heaps = append(heaps, h)
-			for _, it := range h.items {
-				id := it.seen()
-				switch {
-				case !it.again && it.Tries == 0 && (taken[id] || done.has(id)):
-					it.ready = true // it came to two nodes, or twice at once, or its record outlived it
-				case it.Next.After(s.Now()):
-					it.waiting = true
-				default:
-					host := vocab.Host(it.Actor)
-					byHost[host] = append(byHost[host], it)
-				}
-				taken[id] = true
-			}
-		}
-		var wg sync.WaitGroup
-		slots := make(chan struct{}, processAtOnce)
-		for _, items := range byHost {
-			slots <- struct{}{}
-			wg.Go(func() {
-				defer func() { <-slots }()
-				for _, it := range items {
-					if directory.Held(ctx) == nil {
-						s.finish(ctx, it)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		if err := directory.Held(ctx); err != nil {
-			return err // what is not taken off the list will be done after the start, or by another node
-		}
-		if err := s.takeOff(ctx, heaps, done); err != nil {
-			return err
-		}
-	}
-}
-
-// takeOff writes anew what is not done, notes what is, and erases the records: in this order, so that a crash between two
-// of them loses nothing.
-func (s *Service) takeOff(ctx context.Context, heaps []heap, done *seenLog) error {
-	var ids []seenID
-	var empty []string
-	for _, h := range heaps {
-		if len(h.items) == 1 && !h.items[0].ready {
-			if it := h.items[0]; !it.waiting {
-				if err := s.rewrite(ctx, h.key, it); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		for i, it := range h.items {
-			if it.ready {
-				if id := it.seen(); !done.has(id) {
-					ids = append(ids, id)
-				}
-				continue
-			}
-			// A record of its own, behind its heap and before whatever came later.
-			err := put(ctx, s.store, kindInbox, fmt.Sprintf("%s/%04d", h.key, i), []received{it.received}, 0, time.Time{})
-			if err != nil && !isStale(err) {
-				return err
-			}
-		}
-		empty = append(empty, h.key)
-	}
-	if err := done.done(ctx, ids, s.Now()); err != nil {
-		return err
-	}
-	for _, key := range empty {
-		if err := s.store.DeleteRecord(ctx, kindInbox, key, 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rewrite puts one activity that is to be tried again in its own place.
-func (s *Service) rewrite(ctx context.Context, key string, it *item) error {
-	r, err := s.store.Record(ctx, kindInbox, key)
-	if err != nil || r.Rev == 0 {
-		return err
-	}
-	var v any = []received{it.received}
-	if it.again {
-		v = it.received
-	}
-	return put(ctx, s.store, kindInbox, key, v, r.Rev, time.Time{})
 }
 
 // finish does one activity, or says when to try again.
@@ -248,7 +106,7 @@ func (s *Service) do(ctx context.Context, it *item) (err error) {
 	case "Flag":
 		return s.flag(ctx, a)
 	case "Join":
-		return s.join(ctx, a, it.again)
+		return s.join(ctx, a, it.again, it.Tries > 0)
 	case "Leave":
 		return s.leave(ctx, a.Actor, a.Object())
 	case "Move":
@@ -315,7 +173,37 @@ func (s *Service) reportTo(ctx context.Context, who identity, to *remoteActor, k
 	if err != nil {
 		return err
 	}
-	return s.post(ctx, who, vocab.Host(to.ID), to.inbox(), body, false)
+	if err = s.answerTo(ctx, who, to, body); kind == "Ignore" && err != nil && ctx.Err() == nil {
+		s.Log.Info("federation: not told that no list is kept", "actor", a.Actor, "err", err)
+		return nil // nobody waits for that
+	}
+	return err
+}
+
+// answerTo brings an answer to somebody's inbox. While their host does not answer it is asked once a minute, however much it
+// sends: it seems to be there, whatever pause was made before.
+func (s *Service) answerTo(ctx context.Context, who identity, to *remoteActor, body []byte) error {
+	host := vocab.Host(to.ID)
+	if s.hosts.resting(host) {
+		return fmt.Errorf("%s did not answer a moment ago", host)
+	}
+	err := s.post(ctx, who, host, to.inbox(), body, false)
+	switch {
+	case err == nil:
+		return s.hosts.succeeded(ctx, host)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case temporary(err):
+		var status *fetch.StatusError
+		asked := time.Duration(0)
+		if errors.As(err, &status) {
+			asked = status.RetryAfter
+		}
+		if _, _, failed := s.hosts.failed(ctx, host, err, asked); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // undo takes back what its own actor did: a Follow, a Like or an Announce.

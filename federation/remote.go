@@ -161,7 +161,7 @@ func (c *actorCache) get(ctx context.Context, id string) (*remoteActor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a != nil && c.s.Now().Sub(a.Fetched) < actorFresh {
+	if a != nil && (c.s.Now().Sub(a.Fetched) < actorFresh || c.s.hosts.resting(vocab.Host(id))) {
 		return a, nil
 	}
 	fresh, err := c.fetch(ctx, id, a == nil)
