@@ -64,17 +64,15 @@ func (s *Service) Guests(ctx context.Context, event directory.ID) ([]Guest, erro
 }
 
 // DecideGuest says yes or no to somebody who wants to come, also to one who was told something else before. Their server is
-// told so, when it answers. rev is the revision that was looked at: when something changed since, the error wraps
-// [directory.ErrStale].
+// told so, when it answers; once more when that was decided already. rev is the revision that was looked at: when something
+// changed since, the error wraps [directory.ErrStale].
 func (s *Service) DecideGuest(ctx context.Context, event directory.ID, key string, rev int64, yes bool) error {
 	rec, err := s.store.Record(ctx, kindJoin, string(event)+"/"+key)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case rec.Rev == 0:
+	}
+	if rec.Rev == 0 {
 		return directory.ErrNotFound
-	case rec.Rev != rev:
-		return directory.ErrStale
 	}
 	var one participation
 	if err := json.Unmarshal(rec.Value, &one); err != nil {
@@ -87,12 +85,14 @@ func (s *Service) DecideGuest(ctx context.Context, event directory.ID, key strin
 	if yes {
 		want = GuestComes
 	}
-	if one.State == want {
-		return nil
-	}
-	one.State = want
-	if err := put(ctx, s.store, kindJoin, rec.Key, one, rec.Rev, rec.Expires); err != nil {
-		return err
+	if one.State != want { // else the message may not have been put on the list the first time
+		if rec.Rev != rev {
+			return directory.ErrStale
+		}
+		one.State = want
+		if err := put(ctx, s.store, kindJoin, rec.Key, one, rec.Rev, rec.Expires); err != nil {
+			return err
+		}
 	}
 	s.echoes.forget(event)
 	// The Join is put before the inbox once more: whoever drives it says what was decided, as often as it takes.

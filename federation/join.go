@@ -88,8 +88,8 @@ func (s *Service) Participants(ctx context.Context, id directory.ID) (n int, err
 
 // join takes somebody who wants to come to an event, where its organiser asked for that; everybody else is told that no
 // list is kept (FEP-8a8e asks for an answer).
-// decided says that the team has decided about one that it has, who is told so now.
-func (s *Service) join(ctx context.Context, a *vocab.Activity, decided bool) error {
+// decided says that the team has decided about one that it has, who is told so now; again, that this was tried before.
+func (s *Service) join(ctx context.Context, a *vocab.Activity, decided, again bool) error {
 	id, ok := s.entryOf(a.Object().ID)
 	if !ok {
 		return nil
@@ -129,6 +129,8 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity, decided bool) err
 		return s.reportTo(ctx, who, actor, "Reject", a)
 	case rev > 0 && is.State == GuestWaits:
 		return nil
+	case rev == 0 && again:
+		return nil // they left since
 	case rev == 0 && terms.participants >= maxJoins:
 		return s.reportTo(ctx, who, actor, "Ignore", a)
 	}

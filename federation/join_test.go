@@ -1,10 +1,14 @@
 package federation_test
 
 import (
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"archipel/directory"
+	"archipel/federation"
 	"archipel/federation/fedtest"
 )
 
@@ -66,5 +70,93 @@ func TestGuestsOfAMovedEvent(t *testing.T) {
 	move(start.Add(-60*day), "")
 	if err := in.s.Sweep(t.Context()); err != nil || len(in.joinRecords()) != 0 {
 		t.Errorf("it was over long ago, and who came is still here: %v", err)
+	}
+}
+
+// TestAJoinTriedAgainAfterTheLeave: a server that is away hears the answer later; who left meanwhile does not come again.
+func TestAJoinTriedAgainAfterTheLeave(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		c := &clock{}
+		in := open(t, c)
+		org := in.organisation("la-fourmiliere", func(e *directory.Entry) { e.Fediverse.Joins = true })
+		e := event("Bal")
+		e.Event.RegisterURL, e.Event.RRule, e.Event.Start, e.Event.End = "", "", time.Now().Add(72*time.Hour), time.Now().Add(74*time.Hour)
+		_, e = in.organises(org, e)
+		id := in.base + "/id/" + string(e.ID)
+		p := fedtest.NewPeer(t)
+		p.Now = c.now
+		var away atomic.Bool
+		away.Store(true)
+		p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "inbox") && away.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			return false
+		}
+		p.Post(in.inbox(), p.Activity("Join", id), nil)
+		eventually(t, "the answer to be tried", func() bool {
+			records, err := in.store.Records(t.Context(), "ap-inbox", "", 10)
+			return err == nil && len(records) == 1 && strings.Contains(string(records[0].Value), `"tries":1`)
+		})
+		want := 1
+		if leaves {
+			want = 0
+			p.Post(in.inbox(), p.Activity("Leave", id), nil)
+			eventually(t, "them to leave", func() bool { return len(in.joinRecords()) == 0 })
+		}
+		away.Store(false)
+		c.forward(time.Hour)
+		eventually(t, "the Join to be done", in.idle)
+		if n := len(in.joinRecords()); n != want || len(p.Received("Accept")) != want {
+			t.Errorf("left %v: %d come, %d were told so", leaves, n, len(p.Received("Accept")))
+		}
+	}
+}
+
+// TestToldAgain: a decision that stands is told once more when it is made again, since the first time may have been half done.
+func TestToldAgain(t *testing.T) {
+	in := open(t, nil)
+	org := in.organisation("la-fourmiliere", func(e *directory.Entry) { e.Fediverse.Joins, e.Fediverse.JoinsAsk = true, true })
+	e := event("Bal")
+	e.Event.RegisterURL, e.Event.RRule, e.Event.Start, e.Event.End = "", "", time.Now().Add(72*time.Hour), time.Now().Add(74*time.Hour)
+	_, e = in.organises(org, e)
+	p := fedtest.NewPeer(t)
+	in.does(p, p.Activity("Join", in.base+"/id/"+string(e.ID)))
+	guest := must(in.s.Guests(t.Context(), e.ID))[0]
+	for i, yes := range []bool{true, true, false, false} {
+		if err := in.s.DecideGuest(t.Context(), e.ID, guest.Key, guest.Rev, yes); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			guest.Rev++ // the same page again; then the page as it is now
+		}
+		p.Await(map[bool]string{true: "Accept", false: "Reject"}[yes], i%2+1)
+	}
+	if err := in.s.DecideGuest(t.Context(), e.ID, guest.Key, guest.Rev, true); err == nil {
+		t.Error("what was not seen is decided")
+	}
+
+	fan := in.followed()
+	if err := federation.Decide(t.Context(), in.store, fan.ID(), true); err != nil {
+		t.Fatal(err)
+	}
+	fan.Await("Accept", 2)
+	fan.Lock()
+	fan.Answer = func(w http.ResponseWriter, r *http.Request) bool { // it does not hear the first no
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	fan.Unlock()
+	for range 2 {
+		if err := federation.Decide(t.Context(), in.store, fan.ID(), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if records := in.records("ap-inbox"); len(records) != 2 {
+		t.Errorf("%v", records)
+	}
+	if err := federation.Decide(t.Context(), in.store, fan.ID(), true); err == nil {
+		t.Error("who was refused is accepted")
 	}
 }

@@ -60,7 +60,7 @@ func all[T any](ctx context.Context, store directory.Store, kind string) ([]T, e
 
 // Decide says yes or no to a follower: one who waits, or, with no, anybody; of the instance and of every organisation that it
 // follows. The running server tells the other side, within seconds or when that answers again: the Follow is put before it
-// once more.
+// once more, also when that was decided already.
 func Decide(ctx context.Context, store directory.Store, actor string, yes bool) error {
 	found := false
 	err := eachRecord(ctx, store, kindFollower, func(r directory.Record) error {
@@ -68,7 +68,7 @@ func Decide(ctx context.Context, store directory.Store, actor string, yes bool) 
 		if err := json.Unmarshal(r.Value, &f); err != nil {
 			return fmt.Errorf("record %s %s: %w: %w", kindFollower, r.Key, directory.ErrCorrupt, err)
 		}
-		if f.Actor != actor || f.Refused || yes && !f.Waiting {
+		if f.Actor != actor || f.Refused && yes {
 			return nil
 		}
 		found = true
@@ -81,13 +81,15 @@ func Decide(ctx context.Context, store directory.Store, actor string, yes bool) 
 }
 
 func decide(ctx context.Context, store directory.Store, r directory.Record, f follower, yes bool) (err error) {
-	if f.Waiting, f.Refused = !yes, !yes; yes {
-		if f.Since, err = store.Head(ctx); err != nil {
+	if yes && f.Waiting || !yes && !f.Refused { // else the Follow may not have been put on the list the first time
+		if f.Waiting, f.Refused = !yes, !yes; yes {
+			if f.Since, err = store.Head(ctx); err != nil {
+				return err
+			}
+		}
+		if err := put(ctx, store, kindFollower, r.Key, f, r.Rev, time.Time{}); err != nil {
 			return err
 		}
-	}
-	if err := put(ctx, store, kindFollower, r.Key, f, r.Rev, time.Time{}); err != nil {
-		return err
 	}
 	body, err := encode(map[string]any{"@context": vocab.Context, "id": f.Follow, "type": "Follow", "actor": f.Actor, "object": f.Object})
 	if err != nil {
