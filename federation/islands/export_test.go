@@ -137,3 +137,33 @@ func (s *Service) Take(ctx context.Context, host string, docs ...map[string]any)
 
 // Known reports whether this process knows of something with an island.
 func (s *Service) Known(host string) bool { return s.cache.get(host) != nil }
+
+// Ledgers is how many ledgers are kept.
+func (s *Service) Ledgers() int {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return len(s.ledger.all)
+}
+
+// LedgerInTurn makes a ledger that has to wait for its turn for longer than its making may take.
+func (s *Service) LedgerInTurn(ctx context.Context, host string, within time.Duration) error {
+	d, err := s.sender(ctx, s.cache.get(host))
+	if err != nil {
+		return err
+	}
+	book := &ledgers{within: within, all: map[string]*ledger{}}
+	m := &making{done: make(chan struct{})}
+	book.reading.Lock()
+	go book.make(ctx, d, m, nil, "", s.Directory.Head())
+	time.Sleep(2 * within) // it could be later only, which would be no less of a wait
+	book.reading.Unlock()
+	<-m.done
+	return m.err
+}
+
+// LedgerRead is when everything was read for the ledger of an island.
+func (s *Service) LedgerRead(host string) time.Time {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return s.ledger.all[host].whole
+}

@@ -134,6 +134,7 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		s.refresh(ctx)
 		s.drive(ctx)
+		s.ledger.drop(s.Now())
 		poke(s.wake)
 		select {
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package islands
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -39,7 +40,8 @@ type bucketList struct {
 // ledger is what an island gets, as it stands at one place of our log. It does not change once it is made.
 type ledger struct {
 	made     time.Time
-	settings string // what it depends on beside the log
+	whole    time.Time // when everything was read for it, or for the one that it goes on from
+	settings string    // what it depends on beside the log
 	at       directory.Seq
 	cursor   string
 	sums     digests
@@ -84,7 +86,8 @@ type ledgers struct {
 	all    map[string]*ledger
 	making map[string]*making
 
-	reading sync.Mutex // of everything, for one island at a time
+	reading sync.Mutex    // of everything, for one island at a time
+	within  time.Duration // how long the making of one may take, once it is its turn; 0 for ledgerWithin
 }
 
 // making is a ledger under way.
@@ -98,14 +101,10 @@ type making struct {
 // whoever asked is gone, so that they find it when they ask again; ok is false when it is still under way.
 func (l *ledgers) of(ctx context.Context, d *sender, old bool) (one *ledger, ok bool, err error) {
 	head := d.s.Directory.Head()
-	settings := fmt.Sprint(d.s.cache.revision(), d.licences, d.s.self.epoch())
-	l.mu.Lock()
+	settings := fmt.Sprint(d.s.cache.revision(), d.licences, d.s.self.epoch(), d.s.Site().Licence, d.s.Taxonomy.Stamp())
 	now := d.s.Now()
-	for host, one := range l.all {
-		if now.Sub(one.made) > ledgerKept {
-			delete(l.all, host)
-		}
-	}
+	l.drop(now)
+	l.mu.Lock()
 	last := l.all[d.a.Host]
 	if last != nil && (old || last.settings == settings && last.at == head) {
 		l.mu.Unlock()
@@ -118,7 +117,7 @@ func (l *ledgers) of(ctx context.Context, d *sender, old bool) (one *ledger, ok 
 			l.all, l.making = map[string]*ledger{}, map[string]*making{}
 		}
 		l.making[d.a.Host] = m
-		if last != nil && (last.settings != settings || head < last.at || head-last.at > ledgerChanges) {
+		if last != nil && (last.settings != settings || head < last.at || head-last.at > ledgerChanges || now.Sub(last.whole) > ledgerKept) {
 			last = nil
 		}
 		go l.make(context.WithoutCancel(ctx), d, m, last, settings, head)
@@ -136,16 +135,25 @@ func (l *ledgers) of(ctx context.Context, d *sender, old bool) (one *ledger, ok 
 	}
 }
 
+// drop lets go of those that were made long ago.
+func (l *ledgers) drop(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for host, one := range l.all {
+		if now.Sub(one.made) > ledgerKept {
+			delete(l.all, host)
+		}
+	}
+}
+
 func (l *ledgers) make(ctx context.Context, d *sender, m *making, last *ledger, settings string, head directory.Seq) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerWithin)
-	defer cancel()
 	one := &ledger{settings: settings, at: head}
 	var err error
 	if one.cursor, err = d.s.tokenAt(ctx, head); err == nil {
 		if last == nil {
 			err = l.read(ctx, d, one)
 		} else {
-			one.sums, one.items = last.sums, maps.Clone(last.items)
+			one.sums, one.items, one.whole = last.sums, maps.Clone(last.items), last.whole
 			err = d.goOn(ctx, one, last.at)
 		}
 	}
@@ -163,6 +171,9 @@ func (l *ledgers) make(ctx context.Context, d *sender, m *making, last *ledger, 
 func (l *ledgers) read(ctx context.Context, d *sender, one *ledger) error {
 	l.reading.Lock()
 	defer l.reading.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.within, ledgerWithin))
+	defer cancel()
+	one.whole = d.s.Now()
 	one.items = map[directory.ID]version{}
 	return d.s.Directory.Scan(ctx, func(entries []directory.Entry) error {
 		for i := range entries {
@@ -174,6 +185,8 @@ func (l *ledgers) read(ctx context.Context, d *sender, one *ledger) error {
 
 // goOn brings a ledger from a place of the log to its own.
 func (d *sender) goOn(ctx context.Context, one *ledger, from directory.Seq) error {
+	ctx, cancel := context.WithTimeout(ctx, ledgerWithin)
+	defer cancel()
 	for from < one.at {
 		changes, err := d.s.Directory.Changes(ctx, from, pageStep)
 		if err != nil {

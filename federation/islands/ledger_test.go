@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"archipel/directory"
 	"archipel/federation/islands"
@@ -66,6 +67,53 @@ func TestLedgerGoesOn(t *testing.T) {
 		return err == nil && len(list) == 0
 	})
 	check("of another agreement", 0)
+}
+
+// TestLedgerSettings: a ledger follows what decides beside the log which entries an island gets, and does not stay for ever.
+func TestLedgerSettings(t *testing.T) {
+	shared := &clock{}
+	a, b := newIsle(t, shared), newIsle(t, shared)
+	ctx := t.Context()
+	a.follow(b, islands.Scope{Categories: []string{"alimentation"}}, islands.Show)
+	bare := farm("Sans licence")
+	bare.Licence = ""
+	b.put(bare)
+	b.put(farm("Ferme"))
+	lists := func(what string, want int) {
+		t.Helper()
+		if _, list, err := b.s.Ledger(ctx, a.host, false); err != nil || len(list) != want {
+			t.Errorf("%s it lists %d, want %d: %v", what, len(list), want, err)
+		}
+	}
+	lists("at first", 2)
+	closed, open := "CC-BY-ND-4.0", "ODbL-1.0"
+	b.licence.Store(&closed)
+	lists("when the site's licence lets nobody adapt", 1)
+	b.licence.Store(&open)
+	lists("when it does again", 2)
+	without, err := b.words.Without("ferme", "repair-cafe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.words.Replace(without)
+	lists("when farms are no food any more", 0)
+	read := b.s.LedgerRead(a.host)
+	for range 2 {
+		shared.forward(6 * time.Minute)
+		b.put(farm("Encore"))
+		lists("for who asks often", 0)
+	}
+	if !b.s.LedgerRead(a.host).After(read) {
+		t.Error("for who asks often it is never read anew")
+	}
+	if b.s.Ledgers() != 1 {
+		t.Errorf("%d ledgers are kept", b.s.Ledgers())
+	}
+	if err := b.s.LedgerInTurn(ctx, a.host, 2*time.Second); err != nil {
+		t.Errorf("one that waited for its turn: %v", err)
+	}
+	a.stop() // nobody asks any more
+	eventually(t, "the ledger is let go of", func() bool { shared.forward(11 * time.Minute); return b.s.Ledgers() == 0 })
 }
 
 // TestPatience: a peer that is still making what it is asked for may say so, and is asked again.
