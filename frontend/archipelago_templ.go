@@ -2115,7 +2115,7 @@ func islandSide(p Page, l *Localizer, v IslandView, s IslandSide) templ.Componen
 			return templ_7745c5c3_Err
 		}
 		for _, do := range s.Do {
-			if do == "resume" || do == "withdraw" || do == "decline" {
+			if do == "resume" || do == "withdraw" || do == "uninvite" || do == "decline" {
 				templ_7745c5c3_Err = islandButton(p, v, s.Direction, do, l.Code("archipelago_do", do), "").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -72,9 +72,9 @@ var families = map[string][]string{
 	"archipelago_group": {"asking", "current", "past"}, "archipelago_policy": IslandPolicies, "archipelago_where": {"all", "ours", "kept", "zones"}, "archipelago_form": {"ask", "change", "offer", "give"},
 	"archipelago_lead": {"ask", "offer", "give"}, "archipelago_others": {"ask", "offer", "give"}, "archipelago_pass": {"in", "out"},
 	"archipelago_in": islandStates, "archipelago_out": islandStates, "archipelago_words": {"open", "known", "rest"}, "archipelago_held": {"waiting", "aside"},
-	"archipelago_do":   {"ask", "offer", "give", "accept", "refuse", "pause", "resume", "end", "withdraw", "decline", "now", "compare"},
+	"archipelago_do":   {"ask", "offer", "give", "accept", "refuse", "pause", "resume", "end", "withdraw", "uninvite", "decline", "now", "compare"},
 	"archipelago_sure": {"pause_in", "end_in", "pause_out", "end_out"}, "archipelago_yes": {"pause_in", "end_in", "pause_out", "end_out"},
-	"archipelago_done":    {"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "decline", "policy", "now", "compare"},
+	"archipelago_done":    {"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "uninvite", "decline", "policy", "now", "compare"},
 	"archipelago_refusal": {"unproved", "others", "left", "blocked", "scope", "taken", "limit", "invalid"},
 	"servers":             nil, "server": nil, "blocks": nil, // some are said by the server
 	"server_mode": {"open", "quarantine", "allowlist"}, "server_state": {"all", "failing", "limited", "blocked", "well", "quiet"}, "server_state_hint": {"failing", "limited", "blocked", "well", "quiet"},
@@ -82,7 +82,7 @@ var families = map[string][]string{
 }
 
 // islandStates are those of an agreement, with who said so where that matters.
-var islandStates = []string{"offered", "asked", "accepted", "narrowed", "refused", "refused_us", "paused", "paused_us", "ended", "ended_us"}
+var islandStates = []string{"offered", "asked", "asked_more", "accepted", "narrowed", "refused", "refused_us", "paused", "paused_us", "ended", "ended_us", "taken_back"}
 
 // keysOf flattens a locale file: a table with plural forms is one key.
 func keysOf(t *testing.T, name string) map[string]string {

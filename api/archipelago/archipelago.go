@@ -314,9 +314,15 @@ func sideOf(a *islands.Agreement, d islands.Direction) *islands.Side {
 	return &a.Out
 }
 
-// stateCode is a state, with who said so where that matters.
+// stateCode is a state, with who said so where that matters, and whether anything had been agreed to.
 func stateCode(s *islands.Side) string {
 	code := string(s.State)
+	switch {
+	case s.State == islands.Asked && s.Standing:
+		return "asked_more"
+	case s.State == islands.Ended && s.ByUs && s.Unbound:
+		return "taken_back"
+	}
 	if s.ByUs && slices.Contains([]islands.State{islands.Refused, islands.Paused, islands.Ended}, s.State) {
 		code += "_us"
 	}

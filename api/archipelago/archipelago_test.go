@@ -233,12 +233,61 @@ func TestInvitation(t *testing.T) {
 	if page := alice.get(at).body; !strings.Contains(page, `id="ask-kind-place" name="kinds" value="place" checked`) {
 		t.Error("the form does not ask for what is offered")
 	}
+	if page := bob.get(back).body; !strings.Contains(page, `value="uninvite" class="">Retirer l’invitation`) || strings.Contains(page, "Retirer la demande") {
+		t.Error("who invites does not see that the invitation can be taken back")
+	}
 	if got := alice.form(at, at, "do", "decline", "direction", "in"); got.status != http.StatusSeeOther {
 		t.Errorf("declining: %d", got.status)
 	}
 	if s := a.with(b).In; s.State != islands.Ended || !s.ByUs {
 		t.Errorf("declined: %+v", s)
 	}
+	if page := alice.get(at).body; !strings.Contains(page, "décliné son invitation") || strings.Contains(page, "Nous ne montrons plus") {
+		t.Error("the page speaks of more than an invitation that was declined")
+	}
+	if got := bob.form(back, back, "do", "uninvite", "direction", "out"); got.location != back+"?done=uninvite" {
+		t.Errorf("taking it back: %d %s", got.status, got.location)
+	}
+	if page := bob.get(back + "?done=uninvite").body; !strings.Contains(page, "L’invitation est retirée") || !strings.Contains(page, "Nous avons retiré notre invitation") || b.with(a).Out.State != islands.Ended {
+		t.Errorf("taken back: %+v", b.with(a).Out)
+	}
+}
+
+// TestOtherScope: while another scope is asked for what stood before stays, and only ending it, with a warning, takes it away.
+func TestOtherScope(t *testing.T) {
+	a, b := newWorld(t, "Île A"), newWorld(t, "Île B")
+	alice := a.member(account.Admin)
+	at := frontend.IslandURL(b.host)
+	e := b.put("Café du coin", "cafe")
+	if _, err := islands.Ask(t.Context(), a.store, "http://"+b.host, islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "b is asked", func() bool { return b.with(a).Out.State == islands.Asked })
+	if page := alice.get(at).body; !strings.Contains(page, `value="withdraw"`) {
+		t.Error("a wish cannot be taken back")
+	}
+	if _, err := islands.Accept(t.Context(), b.store, a.host, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the entry is here", func() bool { return publicEntry(a, e.ID) })
+	eventually(t, "a knows", func() bool { return a.with(b).In.State == islands.Accepted })
+	if got := alice.form(at, at, "do", "ask", "form", "ask", "where", "all"); got.status != http.StatusSeeOther {
+		t.Fatalf("asking for more: %d", got.status)
+	}
+	page := alice.get(at).body
+	if !strings.Contains(page, "demandons un autre périmètre") || strings.Contains(page, `value="withdraw"`) || !strings.Contains(page, "Ses fiches disparaissent tout de suite") || !strings.Contains(page, `value="end" class="danger"`) {
+		t.Error("the page does not say what stands, or takes it away without asking")
+	}
+	if got := alice.form(at, at, "do", "withdraw", "direction", "in"); got.status != http.StatusConflict {
+		t.Errorf("a page from before takes it away: %d", got.status)
+	}
+	if in := a.with(b).In; !in.Standing || in.State != islands.Asked || !publicEntry(a, e.ID) {
+		t.Errorf("it stands so: %+v", in)
+	}
+	if got := alice.form(at, at, "do", "end", "direction", "in"); got.status != http.StatusSeeOther {
+		t.Errorf("ending: %d", got.status)
+	}
+	eventually(t, "the entry is gone", func() bool { return !publicEntry(a, e.ID) })
 }
 
 // TestHostileDescriptions looks at islands that lie about themselves.

@@ -40,7 +40,7 @@ func (h *handlers) island(c *fiber.Ctx) error {
 }
 
 // islandDone are what can be said to be done.
-var islandDone = []string{"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "decline", "policy", "now", "compare"}
+var islandDone = []string{"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "uninvite", "decline", "policy", "now", "compare"}
 
 func (h *handlers) showIsland(c *fiber.Ctx, host string, tried attempt) error {
 	ctx := c.UserContext()
@@ -161,8 +161,12 @@ func (h *handlers) side(l *frontend.Localizer, a *islands.Agreement, d islands.D
 		s.Do = []string{"resume", "end"}
 	case side.State == islands.Paused:
 		s.Do = []string{"end"}
-	case d == islands.In && side.State == islands.Asked, d == islands.Out && side.State == islands.Offered:
+	case d == islands.In && side.State == islands.Asked && side.Standing:
+		s.Do = []string{"end"} // the wish alone cannot be taken back: the other side has put it in place of what stood
+	case d == islands.In && side.State == islands.Asked:
 		s.Do = []string{"withdraw"}
+	case d == islands.Out && side.State == islands.Offered:
+		s.Do = []string{"uninvite"}
 	case d == islands.In && side.State == islands.Offered:
 		s.Do = []string{"decline"}
 	}
@@ -243,7 +247,7 @@ func (h *handlers) change(c *fiber.Ctx) error {
 	do := c.FormValue("do")
 	direction := islands.Direction(c.FormValue("direction"))
 	switch do {
-	case "pause", "resume", "end", "withdraw", "decline":
+	case "pause", "resume", "end", "withdraw", "uninvite", "decline":
 		if direction != islands.In && direction != islands.Out {
 			return directory.Invalid{{Field: "direction", Code: directory.CodeUnknown, Params: map[string]any{"value": string(direction)}}}
 		}
@@ -263,8 +267,10 @@ func (h *handlers) change(c *fiber.Ctx) error {
 		_, err = islands.Pause(ctx, store, host, direction)
 	case "resume":
 		_, err = islands.Resume(ctx, store, host, direction)
-	case "end", "withdraw", "decline":
+	case "end":
 		_, err = islands.End(ctx, store, host, direction)
+	case "withdraw", "uninvite", "decline":
+		_, err = islands.Withdraw(ctx, store, host, direction)
 	case "policy":
 		limit, policy := strings.TrimSpace(c.FormValue("limit")), c.FormValue("policy")
 		most := 0

@@ -63,6 +63,7 @@ type Side struct {
 	PassOn   bool      `json:"passOn,omitempty"`   // the follower may show it to others in its turn
 	Standing bool      `json:"standing,omitempty"` // agreed to, and neither paused nor ended since: also while something else is asked for
 	ByUs     bool      `json:"byUs,omitempty"`     // it was this side that refused, paused or ended
+	Unbound  bool      `json:"unbound,omitempty"`  // asked for, taken back or declined when nothing had been agreed to: what comes by way of others may be seen
 	Since    time.Time `json:"since,omitzero"`     // of the state
 	Note     string    `json:"note,omitempty"`     // said with it, in plain text
 	Tell     string    `json:"tell,omitempty"`     // what the other side has not heard yet: a type of activity
@@ -137,6 +138,9 @@ func AskSaying(ctx context.Context, store directory.Store, island string, scope 
 		return Agreement{}, err
 	}
 	return decide(ctx, store, host, func(a *Agreement) error {
+		if a.In.State != Asked {
+			a.In.Unbound = !a.In.Standing && !denies(&a.In)
+		}
 		a.In.Asked, a.In.Agreed, a.In.Policy = scope, Scope{Others: true}, policy
 		a.In.Follow = "follows/" + uuid.NewString() // what comes before it is the server's to say
 		a.In.set(Asked, true, "Follow")
@@ -227,7 +231,15 @@ func Pause(ctx context.Context, store directory.Store, host string, d Direction)
 	return stop(ctx, store, host, d, Paused, func(s *Side) bool { return s.Active() })
 }
 
-// End ends an agreement, or takes back that one was asked for or offered.
+// Withdraw takes back what was asked for or offered, or declines what was offered, where nothing stands yet. What is seen
+// here stays as it is.
+func Withdraw(ctx context.Context, store directory.Store, host string, d Direction) (Agreement, error) {
+	return stop(ctx, store, host, d, Ended, func(s *Side) bool {
+		return s.State == Offered || d == In && s.State == Asked && !s.Standing
+	})
+}
+
+// End ends an agreement, also while another scope is asked for, or takes back that one was asked for or offered.
 func End(ctx context.Context, store directory.Store, host string, d Direction) (Agreement, error) {
 	return stop(ctx, store, host, d, Ended, func(s *Side) bool {
 		return s.Active() || s.State == Paused || s.State == Asked || s.State == Offered
@@ -242,6 +254,12 @@ func stop(ctx context.Context, store directory.Store, host string, d Direction, 
 				continue
 			}
 			any = true
+			switch {
+			case s.State == Offered:
+				s.Unbound = s == &a.Out || !denies(s)
+			case s == &a.Out || s.State != Asked:
+				s.Unbound = false
+			}
 			tell := "Undo"
 			if s == &a.Out {
 				tell = "Reject"

@@ -3,6 +3,7 @@ package islands_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -311,4 +312,86 @@ func TestInvitedByWhomWeLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.shown(c, "De c")
+}
+
+// TestTakenBack: to take a wish back, or to decline an invitation, hides nothing where nothing had been agreed to.
+func TestTakenBack(t *testing.T) {
+	a, hub, c := newIsle(t, nil), newIsle(t, nil), newIsle(t, nil)
+	ctx := t.Context()
+	c.put(farm("De c"))
+	hub.follow(c, islands.Scope{}, islands.Show)
+	hub.shown(c, "De c")
+	a.follow(hub, islands.Scope{Others: true}, islands.Show)
+	a.shown(c, "De c")
+	still := func(when string) {
+		t.Helper()
+		if in := a.with(c).In; in.State != islands.Ended || !in.ByUs || islands.Denies(&in) {
+			t.Errorf("%s it stands so: %+v", when, in)
+		}
+		if err := a.s.Sync(ctx, hub.host, true); err != nil {
+			t.Fatal(err)
+		}
+		c.put(farm("De c, " + when)) // what comes now is judged by how it stands now
+		eventually(t, "it comes by way of the hub "+when, func() bool {
+			for _, e := range a.visible(c.host) {
+				if e.Name == "De c, "+when {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	withdraw := func() {
+		t.Helper()
+		if _, err := islands.Withdraw(ctx, a.store, c.host, islands.In); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := islands.Ask(ctx, a.store, c.base, islands.Scope{}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "c is asked", func() bool { return c.with(a).Out.State == islands.Asked })
+	withdraw()
+	still("after the wish")
+	eventually(t, "c knows", func() bool { return c.with(a).Out.State == islands.Ended })
+	c.hear(a, "Follow", c.base+"/ap/mirror", map[string]any{"id": a.base + "/ap/mirror/follows/late", "scope": islands.Scope{}})
+	if out := c.with(a).Out; out.Active() {
+		t.Errorf("what was taken back is answered with %+v", out)
+	}
+	if _, err := islands.End(ctx, c.store, a.host, islands.Out); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := islands.Offer(ctx, c.store, a.base, islands.Scope{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a is invited", func() bool { return a.with(c).In.State == islands.Offered })
+	withdraw()
+	still("after the invitation")
+
+	// Once it was agreed to, leaving hides it whatever is asked for and taken back later.
+	a.follow(c, islands.Scope{}, islands.Show)
+	if _, err := islands.Withdraw(ctx, a.store, c.host, islands.In); !errors.Is(err, islands.ErrNoAgreement) {
+		t.Errorf("what stands is taken back: %v", err)
+	}
+	if _, err := islands.Ask(ctx, a.store, c.base, islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := islands.Withdraw(ctx, a.store, c.host, islands.In); !errors.Is(err, islands.ErrNoAgreement) {
+		t.Errorf("what stands while another scope is asked for is taken back: %v", err)
+	}
+	if in := a.with(c).In; !in.Standing || in.State != islands.Asked {
+		t.Errorf("it stands so: %+v", in)
+	}
+	if _, err := islands.End(ctx, a.store, c.host, islands.In); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(c)
+	if _, err := islands.Ask(ctx, a.store, c.base, islands.Scope{}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	withdraw()
+	if in := a.with(c).In; !islands.Denies(&in) {
+		t.Errorf("what we left once may be seen: %+v", in)
+	}
+	a.shown(c)
 }

@@ -370,7 +370,7 @@ func (s *Service) refusal(peer *Agreement, n news) string {
 // denies reports whether an agreement says that nothing of that island shall be seen, by whatever way it comes: we left it, also
 // when it has invited us since then.
 func denies(in *Side) bool {
-	return in.ByUs && (in.State == Ended || in.State == Paused || in.State == Offered)
+	return in.ByUs && !in.Unbound && (in.State == Ended || in.State == Paused || in.State == Offered)
 }
 
 // readAll understands activities, on as many processors as there are, and keeps their order. What cannot be taken is
