@@ -32,6 +32,7 @@ type site struct {
 	t      testing.TB
 	d      *directory.Directory
 	store  directory.Store
+	reads  *readsStore // between the directory and the store, where it counts
 	server *api.Server
 	index  *geo.Index
 }
@@ -43,10 +44,10 @@ func open(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	words := taxonomy.Default()
+	words, reads := taxonomy.Default(), &readsStore{Store: store}
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(t.Context(), directory.Options{
-		Store: store, Views: []directory.View{index, relations, sources}, Now: func() time.Time { return now },
+		Store: reads, Views: []directory.View{index, relations, sources}, Now: func() time.Time { return now },
 		Rules: func() directory.Rules { return directory.Rules{Category: words.Valid} },
 	})
 	if err != nil {
@@ -60,7 +61,7 @@ func open(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	return &site{t: t, d: d, store: store, server: server, index: index}
+	return &site{t: t, d: d, store: store, reads: reads, server: server, index: index}
 }
 
 func (s *site) put(entries ...directory.Entry) []directory.Entry {

@@ -14,6 +14,7 @@ import (
 	"archipel/directory/calendar"
 	"archipel/directory/transfer"
 	"archipel/frontend"
+	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -83,9 +84,10 @@ func (s *Server) entryCalendar(c *fiber.Ctx) error {
 	return c.Send(body.Bytes())
 }
 
-// eventsOf are the public events that e organises, hosts or comprises, by their start.
+// eventsOf are the public events that e organises, hosts or comprises, but those that ended too long ago, by their start.
 func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.Entry, error) {
-	events, err := s.undertakings(ctx, e)
+	since := s.Now().Add(-keptDates).Truncate(24 * time.Hour)
+	events, err := s.undertakings(ctx, e, geo.Filter{Kinds: []directory.Kind{directory.Event}, Current: since}, geo.Page{})
 	if err != nil {
 		return nil, err
 	}
@@ -94,28 +96,30 @@ func (s *Server) eventsOf(ctx context.Context, e *directory.Entry) ([]directory.
 	return events, nil
 }
 
-// undertakings are the public entries that e organises, hosts or comprises.
-func (s *Server) undertakings(ctx context.Context, e *directory.Entry) ([]directory.Entry, error) {
-	var ids []directory.ID
-	known := map[directory.ID]bool{}
-	add := func(id directory.ID) {
-		if !known[id] {
-			known[id] = true
-			ids = append(ids, id)
-		}
-	}
+// undertakings are the public entries that e organises, hosts or comprises, as far as the filter takes them: only those that
+// the page has of them are read.
+func (s *Server) undertakings(ctx context.Context, e *directory.Entry, f geo.Filter, p geo.Page) ([]directory.Entry, error) {
+	f.Only = []directory.ID{}
 	for _, r := range e.Relations {
 		if r.Rel == "organises" || r.Rel == "hosts" {
-			add(s.Relations.Resolve(r.Target))
+			f.Only = append(f.Only, s.Relations.Resolve(r.Target))
 		}
 	}
 	for _, r := range s.Relations.To(e.ID) {
 		if r.Rel == "partOf" || r.Rel == "organisedBy" {
-			add(r.Target)
+			f.Only = append(f.Only, r.Target)
 		}
 	}
-	if len(ids) == 0 {
+	if len(f.Only) == 0 {
 		return nil, nil
+	}
+	sel, err := s.Index.Select(f, p)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]directory.ID, len(sel.Hits))
+	for i, h := range sel.Hits {
+		ids[i] = h.ID
 	}
 	list, err := s.Directory.Entries(ctx, ids)
 	if err != nil {

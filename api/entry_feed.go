@@ -9,6 +9,7 @@ import (
 	"archipel/directory"
 	"archipel/directory/transfer"
 	"archipel/frontend"
+	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -20,13 +21,13 @@ func (s *Server) entryFeed(name string) fiber.Handler {
 		if err != nil || redirected {
 			return err
 		}
-		list, err := s.undertakings(c.UserContext(), &e)
+		f, base, lang := formats[name], s.base(c), s.lang(c)
+		list, err := s.undertakings(c.UserContext(), &e, geo.Filter{}, geo.Page{Order: geo.ByUpdated, Limit: f.limit})
 		if err != nil {
 			return err
 		}
 		list = append(list, e)
 		slices.SortStableFunc(list, func(a, b directory.Entry) int { return b.Updated.Compare(a.Updated) })
-		f, base, lang := formats[name], s.base(c), s.lang(c)
 		list = list[:min(len(list), f.limit)]
 		var body bytes.Buffer
 		w := f.make(&body, transfer.ExportOptions{

@@ -31,7 +31,6 @@ type town struct {
 	box      *letterBox
 	waiting  *api.Waiting
 	clock    func() time.Time
-	reads    *readsStore // under the directory
 
 	had string // a category that the directory takes, and its pages do not know
 }
@@ -76,7 +75,7 @@ func openTown(t *testing.T) *town {
 	t.Cleanup(func() { store.Close() })
 	words := taxonomy.Default()
 	reads := &readsStore{Store: store}
-	tn := &town{reads: reads, box: &letterBox{}, waiting: &api.Waiting{}, clock: func() time.Time { return now }}
+	tn := &town{box: &letterBox{}, waiting: &api.Waiting{}, clock: func() time.Time { return now }}
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(t.Context(), directory.Options{
 		Store: reads, Views: []directory.View{index, relations, sources, tn.waiting}, Now: func() time.Time { return tn.clock() },
@@ -101,7 +100,7 @@ func openTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	tn.site = &site{t: t, d: d, store: store, server: server, index: index}
+	tn.site = &site{t: t, d: d, store: store, reads: reads, server: server, index: index}
 	return tn
 }
 

@@ -155,3 +155,36 @@ func TestQueueInSpans(t *testing.T) {
 		t.Error("the warden does not find the one entry")
 	}
 }
+
+// TestWhatIsOverIsNotRead: the calendar and the feed of an organisation read what they show of thousands of events.
+func TestWhatIsOverIsNotRead(t *testing.T) {
+	s := open(t)
+	asso := s.put(directory.Entry{Kind: directory.Organisation, Name: "Asso"})[0]
+	var events []directory.Entry
+	for i := range 600 {
+		e := event(fmt.Sprintf("Passé %03d", i), now.AddDate(-1, 0, -i), "")
+		if i >= 590 {
+			e = event(fmt.Sprintf("À venir %d", i), now.AddDate(0, 0, i-580), "")
+		}
+		e.Relations = []directory.Relation{{Rel: "organisedBy", Target: asso.ID}}
+		events = append(events, e)
+	}
+	events = append(events, event("Chaque semaine", now.AddDate(-2, 0, 0), "FREQ=WEEKLY"))
+	events[600].Relations = events[0].Relations
+	s.put(events...)
+	var body string
+	if _, entries := s.reads.of(func() { body = s.get("/e/asso.ics").body }); entries > 20 {
+		t.Errorf("the calendar reads %d entries", entries)
+	}
+	if strings.Count(body, "BEGIN:VEVENT") != 11 || !strings.Contains(body, "Chaque semaine") || strings.Contains(body, "Passé") {
+		t.Errorf("the calendar has %d events, want 11", strings.Count(body, "BEGIN:VEVENT"))
+	}
+	for _, format := range []string{"atom", "rss"} {
+		if _, entries := s.reads.of(func() { body = s.get("/e/asso." + format).body }); entries > 110 {
+			t.Errorf("the feed as %s reads %d entries", format, entries)
+		}
+		if n := strings.Count(body, "<entry>") + strings.Count(body, "<item>"); n != 100 {
+			t.Errorf("the feed as %s has %d entries, want 100", format, n)
+		}
+	}
+}
