@@ -298,30 +298,36 @@ func (s *Service) compare(ctx context.Context, host string) error {
 	if len(theirs.Buckets) != 256 {
 		return fmt.Errorf("the digest of %s has %d sums: %w", host, len(theirs.Buckets), errForm)
 	}
+	peer := s.cache.get(host)
+	if peer == nil || !peer.In.Active() {
+		return fmt.Errorf("%s: %w", host, ErrNoAgreement)
+	}
 	var ours digests
 	s.Mirrors.standing(host, func(_ uuid.UUID, v version) { ours.add(&v) })
+	var differ [256]bool
+	for n := range ours {
+		sum, err := base64.StdEncoding.DecodeString(theirs.Buckets[n])
+		differ[n] = err != nil || !slices.Equal(sum, ours[n][:])
+	}
+	held := s.Mirrors.standingIn(host, &differ)
+	room := max(0, peer.In.max()-s.Mirrors.fromPeer(host)) + listedMargin
 	var missing []string
 	var extra []news
-	for n := range ours {
-		if sum, err := base64.StdEncoding.DecodeString(theirs.Buckets[n]); err == nil && slices.Equal(sum, ours[n][:]) {
+	for n := range differ {
+		if !differ[n] {
 			continue
 		}
 		var list bucketList
 		if err := s.fetchJSON(ctx, base+"bucket?n="+strconv.Itoa(n), &list); err != nil {
 			return err
 		}
-		m, x, err := s.differences(host, byte(n), list.Items)
+		changed, unknown, x, err := s.differences(host, byte(n), list.Items, held[n])
 		if err != nil {
 			return err
 		}
-		missing, extra = append(missing, m...), append(extra, x...)
-	}
-	if s.Mirrors.fromPeer(host)+len(missing) > 4*DefaultMaxItems {
-		return fmt.Errorf("%s lists too much: %w", host, errForm)
-	}
-	peer := s.cache.get(host)
-	if peer == nil || !peer.In.Active() {
-		return fmt.Errorf("%s: %w", host, ErrNoAgreement)
+		unknown = unknown[:min(len(unknown), room)] // there is no room for more, whatever it lists
+		room -= len(unknown)
+		missing, extra = append(append(missing, changed...), unknown...), append(extra, x...)
 	}
 	o, err := s.apply(ctx, peer, extra)
 	if err != nil {
@@ -345,35 +351,43 @@ func (s *Service) compare(ctx context.Context, host string) error {
 	return s.changeSync(ctx, host, func(v *SyncState) { v.Compared, v.Differed = s.Now().UTC(), differed })
 }
 
-// differences are what a peer has in one bucket and we have not, or in another version, and what we have by way of it and it
-// has not.
-func (s *Service) differences(host string, n byte, items []string) (missing []string, extra []news, err error) {
+// listedMargin is how many entries a peer may list beyond those for which there is room, and be asked for them: so it shows, and
+// is counted, that there are more.
+const listedMargin = 1000
+
+// differences are what a peer has in one bucket in another version than we, what it has and we have not, and what we have by way
+// of it (held) and it has not.
+func (s *Service) differences(host string, n byte, items []string, held []version) (changed, unknown []string, extra []news, err error) {
 	theirs := make(map[string]string, len(items))
 	for _, item := range items {
 		name, v, ok := strings.Cut(item, " ")
 		origin, id, _ := strings.Cut(name, "/")
 		sum := sha256.Sum256([]byte(name))
-		if !ok || !directory.ID(id).Valid() || sum[0] != n {
-			return nil, nil, fmt.Errorf("%.100q in bucket %d of %s: %w", item, n, host, errForm)
+		if !ok || !directory.ID(id).Valid() || sum[0] != n || len(item) > maxListed {
+			return nil, nil, nil, fmt.Errorf("%.100q in bucket %d of %s: %w", item, n, host, errForm)
 		}
 		if origin != s.host {
 			theirs[name] = v
 		}
 	}
-	s.Mirrors.standing(host, func(_ uuid.UUID, v version) {
-		if v.bucket() != n {
-			return
-		}
+	for i := range held {
+		v := &held[i]
 		name := v.name()
 		have, there := theirs[name]
 		if !there {
 			extra = append(extra, news{&state{origin: v.host, id: directory.ID(v.id.String())}, true})
-		} else if have == string(appendVersion(nil, v.epoch, v.version)) {
-			delete(theirs, name)
+			continue
 		}
-	})
-	return slices.Sorted(maps.Keys(theirs)), extra, nil
+		delete(theirs, name)
+		if have != string(appendVersion(nil, v.epoch, v.version)) {
+			changed = append(changed, name)
+		}
+	}
+	return changed, slices.Sorted(maps.Keys(theirs)), extra, nil
 }
+
+// maxListed is how long one line of a bucket is at most, in bytes: a host, a UUID and two numbers.
+const maxListed = 400
 
 // fetchJSON reads a document of a peer, which may ask for patience a few times while it makes it.
 func (s *Service) fetchJSON(ctx context.Context, address string, v any) error {

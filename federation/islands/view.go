@@ -307,3 +307,16 @@ func (m *Mirrors) standing(host string, fn func(local uuid.UUID, v version)) {
 		}
 	}
 }
+
+// standingIn gives what came by way of a host and stands, of some buckets, by bucket.
+func (m *Mirrors) standingIn(host string, buckets *[256]bool) (held [256][]version) {
+	if *buckets == [256]bool{} {
+		return held
+	}
+	m.standing(host, func(_ uuid.UUID, v version) {
+		if b := v.bucket(); buckets[b] {
+			held[b] = append(held[b], v)
+		}
+	})
+	return held
+}
