@@ -191,8 +191,13 @@ func (s *Service) work(ctx context.Context) error {
 		}
 		if now := s.Now(); now.Sub(purged) > time.Hour {
 			purged = now
-			if err := s.purge(ctx); err != nil && ctx.Err() == nil {
-				s.Log.Warn("islands: purging will go on later", "err", err)
+			if s.syncs.try("purge") { // of a large island it takes long, and nothing else waits for it
+				asking.Go(func() {
+					defer s.syncs.done("purge")
+					if err := s.purge(ctx); err != nil && ctx.Err() == nil {
+						s.Log.Warn("islands: purging will go on later", "err", err)
+					}
+				})
 			}
 			if err := s.tendOffers(ctx); err != nil && ctx.Err() == nil {
 				s.Log.Warn("islands: old corrections will be forgotten later", "err", err)
