@@ -1,8 +1,12 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strings"
+
+	"archipel/directory"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
@@ -33,11 +37,27 @@ func (s *Server) federate(app *fiber.App) {
 			return c.Next()
 		}
 		id, ok := s.Directory.BySlug(c.Params("slug"))
+		if ok {
+			var err error
+			if ok, err = s.everPublic(c.UserContext(), id); err != nil {
+				return err
+			}
+		}
 		if !ok {
-			return fiber.NewError(http.StatusNotFound)
+			return directory.ErrNotFound // of what was never shown nobody learns that it is here
 		}
 		return c.Redirect(s.base(c)+"/id/"+string(id), http.StatusSeeOther)
 	})
+}
+
+// everPublic reports whether an entry is public, or was by one of its last fifty changes.
+func (s *Server) everPublic(ctx context.Context, id directory.ID) (bool, error) {
+	e, err := s.Directory.Entry(ctx, id)
+	if err != nil || e.Public() {
+		return err == nil, err
+	}
+	changes, err := s.Directory.History(ctx, id, 0, 50)
+	return slices.ContainsFunc(changes, func(c directory.Change) bool { return c.Entry.Public() }), err
 }
 
 // wantsActivity tells servers of the fediverse from browsers and from programs that want the entry as GeoJSON.
