@@ -238,16 +238,21 @@ func (s *Service) signedBy(w http.ResponseWriter, r *http.Request) (host string,
 		refuse(w, http.StatusForbidden, "")
 		return "", false
 	}
-	if !s.limits.request(host) {
+	if !s.limits.client(clientOf(r)) || s.limits.exhausted(host) {
 		refuse(w, http.StatusTooManyRequests, "")
 		return "", false
 	}
-	key, err := s.actors.keyAlone(r.Context(), sig.KeyID)
+	key, err := s.actors.keyAlone(withClient(r.Context(), r), sig.KeyID)
 	if err == nil {
 		err = sig.Verify(key)
 	}
 	if err != nil {
-		refuse(w, http.StatusUnauthorized, err.Error())
+		code, why := s.unverified(err)
+		refuse(w, code, why)
+		return "", false
+	}
+	if !s.limits.request(host) {
+		refuse(w, http.StatusTooManyRequests, "")
 		return "", false
 	}
 	return host, true

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,12 +71,32 @@ func TestNewActorsOfADomain(t *testing.T) {
 	l, now := newLimiters(), time.Now()
 	taken := 0
 	for i := range 100 {
-		if l.newActor("https://"+string(rune('a'+i%26))+".essaim.example/u", now) {
+		if l.newActor("192.0.2.1", "https://"+string(rune('a'+i%26))+".essaim.example/u", now) {
 			taken++
 		}
 	}
-	if taken != newActorsPerHour || !l.newActor("https://autre.example/u", now) || !l.newActor("https://essaim.example/u", now.Add(time.Hour)) {
+	if taken != newActorsPerHour || !l.newActor("192.0.2.1", "https://autre.example/u", now) || !l.newActor("192.0.2.1", "https://essaim.example/u", now.Add(time.Hour)) {
 		t.Errorf("%d new actors of one domain in an hour", taken)
+	}
+	// Whoever made them up has used up nothing of the domain's own: from elsewhere it is heard, until it has used it up itself.
+	for i := range newActorsPerHour {
+		id := fmt.Sprintf("https://essaim.example/%d", i)
+		if !l.newActor("192.0.2.2", id, now) {
+			t.Fatalf("an honest actor is not asked for after %d others", i)
+		}
+		l.metActor(id, now)
+	}
+	if l.newActor("192.0.2.3", "https://essaim.example/u", now) {
+		t.Error("a domain can be met without end from many addresses")
+	}
+	taken = 0
+	for i := range 2 * unprovenPerHour {
+		if l.newActor("192.0.2.4", fmt.Sprintf("https://d%d.example/u", i), now) {
+			taken++
+		}
+	}
+	if taken != unprovenPerHour {
+		t.Errorf("%d actors are asked for on the word of one address", taken)
 	}
 }
 

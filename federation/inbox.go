@@ -71,12 +71,15 @@ func (s *Service) inbox(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) receive(r *http.Request) (code int, why string) {
-	ctx := r.Context()
+	ctx := withClient(r.Context(), r)
 	if !fetch.IsActivity(r.Header.Get("Content-Type")) {
 		return http.StatusUnsupportedMediaType, "send " + typeActivity
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return http.StatusUnsupportedMediaType, "send it uncompressed"
+	}
+	if !s.limits.client(clientOf(r)) {
+		return http.StatusTooManyRequests, ""
 	}
 	var in bytes.Buffer
 	in.Grow(int(min(max(r.ContentLength, 0), 16<<10)) + bytes.MinRead) // what is promised is not taken at its word
@@ -115,10 +118,11 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if p := s.policy.get(); forwarded && p.Blocked(vocab.Host(sig.KeyID)) {
 		return http.StatusForbidden, ""
 	}
-	if !s.limits.request(vocab.Host(sig.KeyID)) {
+	if s.limits.exhausted(host) {
 		return http.StatusTooManyRequests, ""
 	}
-	if known, err := s.actors.known(ctx, a.Actor); err != nil {
+	known, err := s.actors.known(ctx, a.Actor)
+	if err != nil {
 		return s.unavailable(err)
 	} else if known == nil && endsItself(a) {
 		if left, err := s.left(ctx, a.Actor); err != nil {
@@ -138,6 +142,14 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 		return http.StatusUnauthorized, "the key is of another server than the actor: " + err.Error()
 	default:
 		return s.unverified(err)
+	}
+	if err == nil { // else nobody has proved to be of that host
+		if known == nil {
+			s.limits.metActor(a.Actor, s.Now())
+		}
+		if !s.limits.request(host) {
+			return http.StatusTooManyRequests, ""
+		}
 	}
 	return s.keep(ctx, a, seen, body)
 }

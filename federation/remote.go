@@ -176,8 +176,10 @@ func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteA
 	if err := c.absent(id); err != nil {
 		return nil, err
 	}
-	if isNew && !c.s.limits.newActor(id, c.s.Now()) {
-		return nil, fmt.Errorf("%s: %w", vocab.Host(id), errCrowd)
+	if isNew {
+		if err := c.crowded(ctx, id); err != nil {
+			return nil, err
+		}
 	}
 	doc, err := c.s.fetchDocument(ctx, id)
 	if err != nil {
@@ -202,6 +204,15 @@ func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteA
 	}
 	c.remember(a)
 	return a, nil
+}
+
+// crowded is the error of one more new actor of a domain.
+func (c *actorCache) crowded(ctx context.Context, id string) error {
+	client, _ := ctx.Value(clientKey{}).(string)
+	if !c.s.limits.newActor(client, id, c.s.Now()) {
+		return fmt.Errorf("%s: %w", vocab.Host(id), errCrowd)
+	}
+	return nil
 }
 
 // key returns the key of that id, which the actor's own document must list. again is asked for after a signature did not

@@ -223,12 +223,23 @@ func (s *Service) Authenticate(r *http.Request) (actor string, code int, why str
 	if p := s.policy.get(); host == "" || p.Blocked(host) {
 		return "", http.StatusForbidden, ""
 	}
-	if !s.limits.request(host) {
+	if !s.limits.client(clientOf(r)) || s.limits.exhausted(host) {
 		return "", http.StatusTooManyRequests, ""
 	}
-	if err := s.checkSignature(r.Context(), sig, actor); err != nil {
+	ctx := withClient(r.Context(), r)
+	known, err := s.actors.known(ctx, actor)
+	if err == nil {
+		err = s.checkSignature(ctx, sig, actor)
+	}
+	if err != nil {
 		code, why := s.unverified(err)
 		return "", code, why
+	}
+	if known == nil {
+		s.limits.metActor(actor, s.Now())
+	}
+	if !s.limits.request(host) {
+		return "", http.StatusTooManyRequests, ""
 	}
 	return actor, 0, ""
 }

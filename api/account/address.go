@@ -83,3 +83,7 @@ func (s *Service) client(c *fiber.Ctx) string {
 	}
 	return clientKey(s.proxies.client(peer, forwarded))
 }
+
+// Client is where a request comes from, as limits count it: an IPv4 address, or a /64 network of IPv6. Trusted proxies are
+// believed.
+func (s *Service) Client(c *fiber.Ctx) string { return s.client(c) }
