@@ -18,7 +18,7 @@ func (s *Server) federate(app *fiber.App) {
 	if s.Federation == nil {
 		return
 	}
-	h := adaptor.HTTPHandler(s.Federation)
+	h := s.toldClient(adaptor.HTTPHandler(fromClient(s.Federation)))
 	for _, path := range []string{"/.well-known/webfinger", "/.well-known/host-meta", "/.well-known/nodeinfo", "/nodeinfo/2.1"} {
 		app.Get(path, h)
 	}
