@@ -10,6 +10,7 @@ import (
 	"archipel/api/account"
 	"archipel/directory"
 	"archipel/frontend"
+	"archipel/geo"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -47,13 +48,27 @@ func (s *Server) inNameOf(c *fiber.Ctx, e *directory.Entry, organiser string) *d
 	return nil
 }
 
-// organisers are the organisations in whose name the actor may post something of a kind.
+// mostOrganisers is how many entries are read for the list of those in whose name one may post.
+const mostOrganisers = 300
+
+// organisers are the organisations in whose name the actor may post something of a kind. What is posted in their name is not
+// read for it.
 func (s *Server) organisers(c *fiber.Ctx, kind directory.Kind, chosen string) ([]frontend.Option, error) {
 	actor := account.From(c)
-	mine, err := s.entriesOf(c.UserContext(), actor.ID)
+	speaking := func(organisation bool) []directory.ID {
+		return s.mine(actor.ID, func(e owned) bool {
+			return (e.kind == directory.Organisation) == organisation && speaks(&directory.Entry{Kind: e.kind, Status: e.status}, kind)
+		})
+	}
+	ids := append(speaking(true), speaking(false)...)
+	if at := slices.Index(ids, directory.ID(chosen)); at >= mostOrganisers {
+		ids[mostOrganisers-1] = ids[at]
+	}
+	mine, err := s.Directory.Entries(c.UserContext(), ids[:min(len(ids), mostOrganisers)])
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(mine, func(a, b directory.Entry) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	var out []frontend.Option
 	for i := range mine {
 		if e := &mine[i]; speaks(e, kind) && account.May(actor, account.EntryLeave, e) == nil {
@@ -184,13 +199,12 @@ func (s *Server) relationsView(c *fiber.Ctx, values url.Values, show *shown) (*f
 		}
 	}
 	// One's own first: they are what one mostly ties to, also before they are public.
-	mine, err := s.entriesOf(c.UserContext(), account.From(c).ID)
+	mine, err := s.ownNamed(c, query)
 	if err != nil {
 		return nil, err
 	}
-	words := directory.Fold(query)
 	for _, e := range mine {
-		if e.ID != self && e.Status != directory.Removed && strings.Contains(directory.Fold(e.Name), words) {
+		if e.ID != self && e.Status != directory.Removed {
 			found = append(found, e)
 		}
 	}
@@ -204,6 +218,36 @@ func (s *Server) relationsView(c *fiber.Ctx, values url.Values, show *shown) (*f
 		v.Found = append(v.Found, frontend.Option{Value: string(e.ID), Label: join(", ", e.Name, l.Code("kind", string(e.Kind)), e.Town())})
 	}
 	return v, nil
+}
+
+// ownNamed are some of the actor's own entries that have the words in their name: of the public ones as the index finds them,
+// and of the newest others, which are read.
+func (s *Server) ownNamed(c *fiber.Ctx, words string) (out []directory.Entry, err error) {
+	const most = 20
+	actor := account.From(c)
+	others := s.mine(actor.ID, func(e owned) bool { return e.status != directory.Published })
+	public := s.mine(actor.ID, func(e owned) bool { return e.status == directory.Published })
+	ids := others[max(0, len(others)-mostOrganisers):]
+	if len(public) > 0 {
+		sel, err := s.Index.Select(geo.Filter{Only: public, Words: words}, geo.Page{Limit: 5 * most})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range sel.Hits {
+			ids = append(ids, h.ID)
+		}
+	}
+	entries, err := s.Directory.Entries(c.UserContext(), ids)
+	if err != nil {
+		return nil, err
+	}
+	folded := directory.Fold(words)
+	for _, e := range entries {
+		if strings.Contains(directory.Fold(e.Name), folded) && len(out) < most {
+			out = append(out, e)
+		}
+	}
+	return out, nil
 }
 
 // saying are public entries that words find, the best first.

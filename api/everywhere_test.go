@@ -44,11 +44,11 @@ func openWhole(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	words := taxonomy.Default()
+	words, reads := taxonomy.Default(), &readsStore{Store: store}
 	clock := func() time.Time { return now }
 	tn := &town{box: &letterBox{}, waiting: &api.Waiting{}, clock: clock}
 	index, relations, sources, alike, owners, sourced := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &duplicates.Index{}, &api.Owners{}, &subscribed.Index{}
-	d, err := directory.Open(t.Context(), directory.Options{Store: store, Views: []directory.View{index, relations, sources, tn.waiting, alike, owners, sourced}, Now: clock,
+	d, err := directory.Open(t.Context(), directory.Options{Store: reads, Views: []directory.View{index, relations, sources, tn.waiting, alike, owners, sourced}, Now: clock,
 		Rules: func() directory.Rules { return directory.Rules{Category: words.Valid} }})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func openWhole(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	tn.site = &site{t: t, d: d, store: store, server: server, index: index}
+	tn.site = &site{t: t, d: d, store: store, reads: reads, server: server, index: index}
 	return tn
 }
 

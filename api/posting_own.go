@@ -1,10 +1,8 @@
 package api
 
 import (
-	"context"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"archipel/api/account"
@@ -22,6 +20,13 @@ type Owners struct {
 	in map[directory.ID]directory.ID          // the organisation in whose name an entry was posted
 	as map[directory.ID]map[directory.ID]bool // and the other way round
 	to map[directory.ID]directory.ID          // entries that live on in others
+	is map[directory.ID]owned                 // those that somebody keeps
+}
+
+// owned is what a list needs to know of an entry before it is read.
+type owned struct {
+	kind   directory.Kind
+	status directory.Status
 }
 
 // Apply implements [directory.View].
@@ -31,7 +36,7 @@ func (o *Owners) Apply(entries []directory.Entry) {
 	if o.of == nil {
 		o.of, o.by = map[string]map[directory.ID]bool{}, map[directory.ID][]string{}
 		o.in, o.as = map[directory.ID]directory.ID{}, map[directory.ID]map[directory.ID]bool{}
-		o.to = map[directory.ID]directory.ID{}
+		o.to, o.is = map[directory.ID]directory.ID{}, map[directory.ID]owned{}
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -48,6 +53,7 @@ func (o *Owners) Apply(entries []directory.Entry) {
 			}
 		}
 		delete(o.to, e.ID)
+		delete(o.is, e.ID)
 		if e.Status == directory.Removed && e.MergedInto != "" {
 			o.to[e.ID] = e.MergedInto
 		}
@@ -71,6 +77,9 @@ func (o *Owners) Apply(entries []directory.Entry) {
 		if len(team) > 0 {
 			o.by[e.ID] = team
 		}
+		if len(team) > 0 || e.Private.Team != "" {
+			o.is[e.ID] = owned{e.Kind, e.Status}
+		}
 	}
 }
 
@@ -92,93 +101,6 @@ func (o *Owners) Keeps(account string, entry directory.ID) (owns, edits bool) {
 	defer o.mu.RUnlock()
 	owns, of := o.of[account][o.now(entry)]
 	return owns, of && !owns
-}
-
-// Of lists the entries that an account owns or edits, also through an organisation, in the order in which they were made.
-func (o *Owners) Of(account string) []directory.ID {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	ids := make([]directory.ID, 0, len(o.of[account]))
-	for id := range o.of[account] {
-		ids = append(ids, id)
-	}
-	for org, posted := range o.as {
-		if _, of := o.of[account][o.now(org)]; of {
-			for id := range posted {
-				ids = append(ids, id)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// entriesOf are the entries that an account owns or edits.
-func (s *Server) entriesOf(ctx context.Context, account string) ([]directory.Entry, error) {
-	if s.Owners == nil || account == "" {
-		return nil, nil
-	}
-	return s.Directory.Entries(ctx, s.Owners.Of(account))
-}
-
-// ownEntries is the page of what one has begun, sent and published.
-func (s *Server) ownEntries(c *fiber.Ctx) error {
-	if err := account.Check(c, account.EntryCreate, nil); err != nil {
-		return err
-	}
-	actor := account.From(c)
-	l := frontend.T(s.lang(c))
-	p := s.page(c, l.Text("own.title"))
-	p.NoIndex, p.Canonical = true, ""
-	v := frontend.OwnEntriesView{CSRF: s.csrf(c), AddURL: "/add"}
-	switch c.Query("done") {
-	case "waits":
-		v.Notices = []string{l.Text("own.waits")}
-	case "change":
-		v.Notices = []string{l.Text("review.kept")}
-	case "removed":
-		v.Notices = []string{l.Text("own.removed")}
-	case "discarded":
-		v.Notices = []string{l.Text("own.discarded")}
-	}
-	drafts, err := s.draftsOf(c.UserContext(), actor.ID)
-	if err != nil {
-		return err
-	}
-	begun := frontend.OwnGroup{Status: "draft"}
-	for _, d := range drafts {
-		begun.Entries = append(begun.Entries, frontend.OwnEntry{
-			Name: strings.TrimSpace(d.Values.Get("name")), Kind: d.Values.Get("kind"), Status: "draft",
-			URL: d.url("what"), EditURL: d.url("what"), DiscardURL: "/add/" + d.token() + "/discard",
-		})
-	}
-	mine, err := s.entriesOf(c.UserContext(), actor.ID)
-	if err != nil {
-		return err
-	}
-	var waiting map[directory.ID]int
-	if s.Echoes != nil {
-		if waiting, err = s.Echoes.WaitingOn(c.UserContext(), mine); err != nil {
-			return err
-		}
-	}
-	groups := []frontend.OwnGroup{begun}
-	for _, status := range []directory.Status{directory.Pending, directory.Published, directory.Hidden} {
-		g := frontend.OwnGroup{Status: string(status)}
-		for _, e := range mine {
-			if e.Status == status {
-				own := frontend.OwnEntry{Name: e.Name, Kind: string(e.Kind), Status: string(status), URL: frontend.EntryURL(e.Slug), EditURL: frontend.EditURL(e.Slug)}
-				if n := waiting[e.ID]; n > 0 {
-					own.Note, own.NoteURL = l.Plural("echoes.own", n), frontend.RepliesURL(e.Slug)
-				}
-				g.Entries = append(g.Entries, own)
-			}
-		}
-		groups = append(groups, g)
-	}
-	v.Groups = slices.DeleteFunc(groups, func(g frontend.OwnGroup) bool { return len(g.Entries) == 0 })
-	c.Set(fiber.HeaderCacheControl, "private, no-store")
-	return s.render(c, frontend.OwnEntries(p, v))
 }
 
 // postingLinks are the ways from an entry's page to its form.

@@ -62,8 +62,8 @@ type PostingView struct {
 	Zones        []Option       // chosen and found
 	Organisers   []Option       // organisations in whose name it can be posted
 	Relations    *RelationsView // nil: the form does not ask for them
-	Images       []Image        // uploaded so far
 	Unseen       int            // relations that the form does not show
+	Images       []Image        // uploaded so far
 	ImageLimit   int
 	Hours        *HoursView // the opening hours in words
 	Same         []Same
@@ -89,6 +89,12 @@ type OwnEntriesView struct {
 	Groups  []OwnGroup
 	AddURL  string
 	Notices []string
+
+	Past    bool   // the list is of dates that are over
+	BackURL string // from it to the others
+	Over    int    // dates that are over, and their list
+	OverURL string
+	Next    string // the next page; empty on the last
 }
 
 // OwnGroup is one's own entries of one status.
