@@ -105,7 +105,7 @@ func (s *Server) mayAdd(c *fiber.Ctx) error {
 func (s *Server) stepPage(c *fiber.Ctx) error {
 	d, err := s.draft(c)
 	if err != nil {
-		return err
+		return s.orResult(c, err)
 	}
 	if !slices.Contains(steps, c.Params("step")) {
 		return directory.ErrNotFound
@@ -119,12 +119,12 @@ func (s *Server) step(c *fiber.Ctx) error {
 	}
 	d, err := s.draft(c)
 	if err != nil {
-		return err
+		return s.orResult(c, err)
 	}
 	if !slices.Contains(steps, c.Params("step")) {
 		return directory.ErrNotFound
 	}
-	return s.takeStep(c, d, c.Params("step"))
+	return s.orResult(c, s.takeStep(c, d, c.Params("step")))
 }
 
 // discard erases a draft.
@@ -134,7 +134,7 @@ func (s *Server) discard(c *fiber.Ctx) error {
 	}
 	d, err := s.draft(c)
 	if err != nil {
-		return err
+		return s.orResult(c, err)
 	}
 	if err := s.dropDraft(c.UserContext(), d); err != nil {
 		return err
@@ -245,16 +245,10 @@ func (s *Server) sendEntry(c *fiber.Ctx, d *draft, e directory.Entry, v url.Valu
 	if err := s.rememberNotSame(ctx, saved.ID, d.NotSame, actor.Author()); err != nil {
 		return err
 	}
-	if err := s.dropDraft(ctx, d); err != nil {
+	if err := s.noteSent(ctx, d, saved.ID); err != nil {
 		return err
 	}
-	switch {
-	case saved.Public():
-		return c.Redirect(frontend.EntryURL(saved.Slug), http.StatusSeeOther)
-	case actor.SignedIn():
-		return c.Redirect("/me/entries?done=waits", http.StatusSeeOther)
-	}
-	return c.Redirect("/add/thanks?"+url.Values{"name": {saved.Name}}.Encode(), http.StatusSeeOther)
+	return s.leadOn(c, &saved, actor.SignedIn())
 }
 
 // own settles what the server decides of a new entry: whose it is, under which licence, and whether it waits.

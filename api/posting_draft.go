@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Server) newDraft(a *account.Actor) *draft {
 }
 
 // draft reads the draft that the address names. Nobody gets that of another account; one that was begun before signing in
-// is taken along.
+// is taken along. For one that was sent the error is a [sentError].
 func (s *Server) draft(c *fiber.Ctx) (*draft, error) {
 	token, actor := c.Params("draft"), account.From(c)
 	if !tokenForm.MatchString(token) {
@@ -67,7 +68,9 @@ func (s *Server) draft(c *fiber.Ctx) (*draft, error) {
 	if err != nil || d != nil {
 		return d, err
 	}
+	keys := []string{draftOwner(actor) + "/" + token}
 	if actor.SignedIn() {
+		keys = append(keys, "visitor/"+token)
 		old, err := s.readDraft(c.UserContext(), "visitor/"+token)
 		if err != nil {
 			return nil, err
@@ -81,7 +84,7 @@ func (s *Server) draft(c *fiber.Ctx) (*draft, error) {
 			return &mine, s.Directory.Store().DeleteRecord(c.UserContext(), kindDraft, old.key, 0)
 		}
 	}
-	return nil, directory.ErrNotFound
+	return nil, s.notThere(c.UserContext(), keys...)
 }
 
 func (s *Server) readDraft(ctx context.Context, key string) (*draft, error) {
@@ -103,7 +106,8 @@ func decodeDraft(r directory.Record) (*draft, error) {
 	return d, nil
 }
 
-// saveDraft keeps a draft. Of two windows that write at once, the later wins: it is one person's.
+// saveDraft keeps a draft. Of two windows that write at once, the later wins: it is one person's. One that was sent or discarded
+// meanwhile does not come back: the error is a [sentError], or wraps [directory.ErrNotFound].
 func (s *Server) saveDraft(ctx context.Context, d *draft) error {
 	d.Changed = s.Now().UTC()
 	b, err := json.Marshal(d)
@@ -115,7 +119,7 @@ func (s *Server) saveDraft(ctx context.Context, d *draft) error {
 		life = visitorDraftLife
 	}
 	for try := 0; ; try++ {
-		err = s.Directory.Store().PutRecord(ctx, kindDraft, directory.Record{Key: d.key, Value: b, Rev: d.rev, Expires: d.Changed.Add(life)})
+		err = s.Directory.Store().PutRecord(ctx, kindDraft, directory.Record{Key: d.key, Value: b, Rev: d.rev, Expires: time.Now().Add(life)}) // stores go by their own clock
 		if err == nil {
 			d.rev++
 			return nil
@@ -127,6 +131,9 @@ func (s *Server) saveDraft(ctx context.Context, d *draft) error {
 		if err != nil {
 			return err
 		}
+		if r.Rev == 0 {
+			return s.notThere(ctx, d.key)
+		}
 		d.rev = r.Rev
 	}
 }
@@ -135,9 +142,20 @@ func (s *Server) dropDraft(ctx context.Context, d *draft) error {
 	return s.Directory.Store().DeleteRecord(ctx, kindDraft, d.key, 0)
 }
 
-// draftsOf are the drafts of an account.
+// draftsOf are the drafts of an account, without what was sent when the program died before it forgot them.
 func (s *Server) draftsOf(ctx context.Context, id string) ([]*draft, error) {
-	return draftsOf(ctx, s.Directory.Store(), id)
+	list, err := draftsOf(ctx, s.Directory.Store(), id)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	var ids []directory.ID
+	for _, d := range list {
+		ids = append(ids, d.ID)
+	}
+	sent, err := s.Directory.Entries(ctx, ids)
+	return slices.DeleteFunc(list, func(d *draft) bool {
+		return slices.ContainsFunc(sent, func(e directory.Entry) bool { return e.ID == d.ID })
+	}), err
 }
 
 func draftsOf(ctx context.Context, store directory.Records, id string) ([]*draft, error) {

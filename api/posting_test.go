@@ -52,14 +52,18 @@ func sync1[T any](f func() T) func() T {
 }
 
 // openPosting is a directory in which people can add entries.
-func openPosting(t *testing.T) *site {
+func openPosting(t *testing.T, around ...func(directory.Store) directory.Store) *site {
 	t.Helper()
 	dir := t.TempDir()
-	store, err := sqlitestore.Open(t.Context(), dir)
+	plain, err := sqlitestore.Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
+	t.Cleanup(func() { plain.Close() })
+	var store directory.Store = plain
+	for _, wrap := range around {
+		store = wrap(store)
+	}
 	words, s := taxonomy.Default(), &site{t: t}
 	index, relations, sources, alike, owners := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &duplicates.Index{}, &api.Owners{}
 	d, err := directory.Open(t.Context(), directory.Options{
