@@ -167,3 +167,12 @@ func (s *Service) LedgerRead(host string) time.Time {
 	defer s.ledger.mu.Unlock()
 	return s.ledger.all[host].whole
 }
+
+// ToldLicence is the licence of the site that islands were told of.
+func (s *Service) ToldLicence(ctx context.Context) string {
+	var v storedSelf
+	if _, err := get(ctx, s.store, kindSelf, "self", &v); err != nil || v.Licence == nil {
+		return ""
+	}
+	return *v.Licence
+}

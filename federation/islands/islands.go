@@ -160,6 +160,7 @@ func (s *Service) work(ctx context.Context) error {
 	var settled reconciled
 	var purged, mapped time.Time
 	var back welcome
+	var licence siteLicence
 	epoch := s.self.epoch()
 	maps := map[string]int64{}
 	for {
@@ -171,6 +172,9 @@ func (s *Service) work(ctx context.Context) error {
 			} else if ctx.Err() == nil {
 				s.Log.Warn("islands: what may be seen is not settled yet", "err", err)
 			}
+		}
+		if err := licence.look(ctx, s); err != nil && ctx.Err() == nil {
+			s.Log.Warn("islands: a new licence of the site is told later", "err", err)
 		}
 		if now := s.self.epoch(); now != epoch {
 			epoch = now

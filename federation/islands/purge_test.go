@@ -42,7 +42,9 @@ func TestPurgeInPeace(t *testing.T) {
 	if _, err := islands.End(ctx, a.store, b.host, islands.In); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is out of view", func() bool { return a.entry(first.ID).Status == directory.Hidden && a.entry(second.ID).Status == directory.Hidden })
+	eventually(t, "it is out of view", func() bool {
+		return a.entry(first.ID).Status == directory.Hidden && a.entry(second.ID).Status == directory.Hidden
+	})
 	shared.forward(islands.PurgeAfter + 2*time.Hour)
 	select {
 	case <-slow.began:

@@ -113,6 +113,8 @@ type storedSelf struct {
 	Epoch  int64  `json:"epoch"`
 	Secret string `json:"secret"`
 	Keys   int    `json:"keys,omitempty"` // generation of the keys that were in use when the epoch began
+
+	Licence *string `json:"licence,omitempty"` // of the site then; nil: it was not noted
 }
 
 func openSelf(ctx context.Context, store directory.Store) (*self, error) {
@@ -162,10 +164,15 @@ func (s *self) refresh(ctx context.Context, by *Service) error {
 		}
 		by.Log.Info("islands: the mirror has new keys; all islands are told anew", "generation", keys)
 	}
+	s.took(stored.Epoch)
+	return nil
+}
+
+// took takes up an epoch that is stored.
+func (s *self) took(epoch int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.Epoch = max(s.Epoch, stored.Epoch)
-	return nil
+	s.Epoch = max(s.Epoch, epoch)
 }
 
 // rolledBack begins a new epoch, unless another process has done so since the one that was seen.
