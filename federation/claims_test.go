@@ -86,3 +86,52 @@ func TestFloodFromOneAddress(t *testing.T) {
 		t.Errorf("of another network: %d", code)
 	}
 }
+
+// TestKeysWithoutOwner asks with keys that have documents of their own, made up or true: we look for few that are made up, and
+// for a true one once.
+func TestKeysWithoutOwner(t *testing.T) {
+	in := open(t, nil)
+	p := fedtest.NewPeer(t)
+	key := p.URL() + "/keys/1"
+	p.Become(with(p.Actor, "publicKey", map[string]any{"id": key}))
+	document := with(p.Actor, "id", key, "owner", p.ID())
+	p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/keys/1" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/activity+json")
+		_ = json.NewEncoder(w).Encode(document)
+		return true
+	}
+	ask := func(spoil func(*http.Request)) int {
+		r := httptest.NewRequest(http.MethodGet, in.relay()+"/followers/sync", nil)
+		p.Sign(r, nil, time.Now())
+		if spoil != nil {
+			spoil(r)
+		}
+		w := httptest.NewRecorder()
+		in.s.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 5 {
+		if code := ask(nil); code != http.StatusOK {
+			t.Fatalf("a true key: %d", code)
+		}
+	}
+	asked := len(p.Asked())
+	if asked != 2 { // the key, and its owner
+		t.Errorf("for a true key there was asked %q", p.Asked())
+	}
+	last := 0
+	for i := range 100 {
+		last = ask(func(r *http.Request) {
+			r.Header.Set("Signature", strings.Replace(r.Header.Get("Signature"), key, fmt.Sprint(p.URL(), "/invented/", i), 1))
+		})
+	}
+	if n := len(p.Asked()) - asked; n == 0 || n > 20 || last != http.StatusTooManyRequests {
+		t.Errorf("for 100 keys that are made up there was asked %d times, the last answer is %d", n, last)
+	}
+	if code := ask(nil); code != http.StatusOK {
+		t.Errorf("a true key, afterwards: %d", code)
+	}
+}

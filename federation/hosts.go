@@ -21,6 +21,7 @@ const (
 	deadAfter  = 7 * 24 * time.Hour  // from then on it is asked once a day
 	dropAfter  = 60 * 24 * time.Hour // from then on its followers are gone
 	perHost    = 2                   // deliveries at a time
+	maxHosts   = 10_000              // in memory
 )
 
 // Host is how another server fares.
@@ -60,10 +61,25 @@ func (h *hostStates) of(host string) *hostState {
 	defer h.mu.Unlock()
 	s := h.all[host]
 	if s == nil {
+		if len(h.all) >= maxHosts {
+			h.forgetIdle()
+		}
 		s = &hostState{Host: Host{Host: host}, slots: make(chan struct{}, perHost)}
 		h.all[host] = s
 	}
 	return s
+}
+
+// forgetIdle drops the hosts with which nothing goes on now: what is to be known of them is in the store. The caller holds h.mu.
+func (h *hostStates) forgetIdle() {
+	for host, s := range h.all {
+		if s.mu.TryLock() {
+			if len(s.slots) == 0 {
+				delete(h.all, host)
+			}
+			s.mu.Unlock()
+		}
+	}
 }
 
 // load reads a host's record once. The caller holds s.mu.
@@ -71,11 +87,12 @@ func (h *hostStates) load(ctx context.Context, s *hostState) error {
 	if s.known {
 		return nil
 	}
-	rev, err := get(ctx, h.store, kindHost, s.Host.Host, &s.Host)
+	stored := Host{Host: s.Host.Host}
+	rev, err := get(ctx, h.store, kindHost, stored.Host, &stored)
 	if err != nil {
 		return err
 	}
-	s.rev, s.known = rev, true
+	s.Host, s.rev, s.known = stored, rev, true
 	return nil
 }
 

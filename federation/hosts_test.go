@@ -113,3 +113,32 @@ func TestRequestsOfAHost(t *testing.T) {
 		t.Errorf("%d requests of one host at once", taken)
 	}
 }
+
+// TestHostsInMemory asks for more hosts than are kept in memory: one that is being spoken to stays, and what is known of one is
+// not lost.
+func TestHostsInMemory(t *testing.T) {
+	store, err := sqlitestore.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	h := &hostStates{store: store, now: time.Now, all: map[string]*hostState{}}
+	if _, _, err := h.failed(t.Context(), "mort.example", errors.New("no answer"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	release, err := h.turn(t.Context(), "parle.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := h.of("parle.example")
+	for i := range 2*maxHosts + 10 {
+		h.scheme(fmt.Sprintf("h%d.example", i))
+	}
+	if len(h.all) > maxHosts || h.of("parle.example") != busy {
+		t.Errorf("%d hosts are in memory, the one that is spoken to: %v", len(h.all), h.of("parle.example") == busy)
+	}
+	release()
+	if wait, err := h.wait(t.Context(), "mort.example"); err != nil || wait < 50*time.Minute {
+		t.Errorf("one that does not answer is to be asked in %s, %v", wait, err)
+	}
+}

@@ -85,7 +85,8 @@ type actorCache struct {
 	mu sync.Mutex
 	m  map[string]*remoteActor
 
-	away map[string]absence // by id
+	away   map[string]absence // by id
+	owners map[string]string  // by the ids of keys that have documents of their own
 }
 
 // absence is why an actor could not be fetched, and when.
@@ -115,7 +116,7 @@ func (c *actorCache) noteAbsence(id string, err error) {
 }
 
 func newActorCache(s *Service) *actorCache {
-	return &actorCache{s: s, m: map[string]*remoteActor{}, away: map[string]absence{}}
+	return &actorCache{s: s, m: map[string]*remoteActor{}, away: map[string]absence{}, owners: map[string]string{}}
 }
 
 // known returns an actor that was fetched before, or nil.
@@ -240,8 +241,14 @@ func (c *actorCache) key(ctx context.Context, actor, keyID string, again bool) (
 // keyAlone returns a key by its id, where no activity names the actor: its document names the owner, who must list it.
 func (c *actorCache) keyAlone(ctx context.Context, keyID string) (crypto.PublicKey, error) {
 	owner, _, fragment := strings.Cut(keyID, "#")
-	if !fragment {
-		doc, err := c.s.fetchDocument(ctx, keyID)
+	if fragment {
+		return c.key(ctx, owner, keyID, false)
+	}
+	c.mu.Lock()
+	owner, known := c.owners[keyID]
+	c.mu.Unlock()
+	if !known {
+		doc, err := c.keyDocument(ctx, keyID)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +262,34 @@ func (c *actorCache) keyAlone(ctx context.Context, keyID string) (crypto.PublicK
 			return nil, fmt.Errorf("the key %.200q is of another server: %w", keyID, errStranger)
 		}
 	}
-	return c.key(ctx, owner, keyID, false)
+	key, err := c.key(ctx, owner, keyID, false)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil && !known:
+		if len(c.owners) >= maxInMemory {
+			clear(c.owners)
+		}
+		c.owners[keyID] = owner
+	case errors.Is(err, errStranger):
+		delete(c.owners, keyID)
+	}
+	return key, err
+}
+
+// keyDocument asks for the document of a key that nobody here knows, as seldom as for an actor.
+func (c *actorCache) keyDocument(ctx context.Context, keyID string) (map[string]any, error) {
+	if err := c.absent(keyID); err != nil {
+		return nil, err
+	}
+	if err := c.crowded(ctx, keyID); err != nil {
+		return nil, err
+	}
+	doc, err := c.s.fetchDocument(ctx, keyID)
+	if err != nil && temporary(err) && ctx.Err() == nil {
+		c.noteAbsence(keyID, err)
+	}
+	return doc, err
 }
 
 // fetchDocument gets a document from where its id says: what is served at an address must have it as its id, or lead to
