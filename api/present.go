@@ -288,6 +288,8 @@ func (p presenter) event(e *directory.Entry) *frontend.EventView {
 	}
 	if v.RRule != "" {
 		out.Recurrence = frontend.T(p.lang).Recurrence(v.RRule, v.Start.In(v.Location(p.zone)))
+	}
+	if v.RRule != "" || len(v.RDates) > 0 {
 		for _, span := range v.Occurrences(p.now, p.now.AddDate(1, 0, 0), 8, p.zone) {
 			out.Upcoming = append(out.Upcoming, *p.occurrence(e, span))
 		}

@@ -18,3 +18,17 @@ func TestPageSaysHowOften(t *testing.T) {
 		}
 	}
 }
+
+// TestPageShowsExtraDates: the page of an event that does not repeat lists its extra dates, and says nothing of a rule.
+func TestPageShowsExtraDates(t *testing.T) {
+	tn := openTown(t)
+	e := event("Portes ouvertes", now.AddDate(0, 0, 3), "")
+	e.Event.RDates = []time.Time{now.AddDate(0, 0, 10)}
+	e = tn.put(e)[0]
+	body := tn.get("/e/" + e.Slug).body
+	for _, day := range []int{3, 10} {
+		if want := `<time datetime="` + now.AddDate(0, 0, day).In(time.UTC).Format("2006-01-02"); strings.Count(body, want) < 1 || !strings.Contains(body, `class="occurrences"`) {
+			t.Errorf("the date in %d days is not on the page", day)
+		}
+	}
+}
