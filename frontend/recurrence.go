@@ -9,9 +9,10 @@ import (
 )
 
 // Recurrence says a rule (RRULE of RFC 5545, 3.3.10) as people do: "Chaque mardi, jusqu’au 3 mai 2027". start is when the
-// first occurrence begins, in the zone whose days are meant. It is "" for rules that few people would say in words.
+// first occurrence begins, in the zone whose days are meant, also by an end of the rule that names no zone. It is "" for rules
+// that few people would say in words.
 func (l *Localizer) Recurrence(rule string, start time.Time) string {
-	o, err := rrule.StrToROption(rule)
+	o, err := rrule.StrToROptionInLocation(rule, start.Location())
 	if err != nil || len(o.Bysetpos)+len(o.Byyearday)+len(o.Byweekno)+len(o.Byhour)+len(o.Byminute)+len(o.Bysecond)+len(o.Byeaster) > 0 {
 		return ""
 	}

@@ -41,3 +41,24 @@ func TestRecurrence(t *testing.T) {
 		}
 	}
 }
+
+// TestRecurrenceUntilWithoutZone: an end that names no zone is one where the event takes place.
+func TestRecurrenceUntilWithoutZone(t *testing.T) {
+	for _, zone := range []string{"Europe/Paris", "America/Montreal", "UTC"} {
+		loc, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Date(2026, 12, 8, 20, 0, 0, 0, loc)
+		for until, want := range map[string]string{
+			"20270504T233000": "Every Tuesday, until 4 May 2027",
+			"20270504T003000": "Every Tuesday, until 4 May 2027",
+			"20270504":        "Every Tuesday, until 4 May 2027",
+			time.Date(2027, 5, 4, 23, 30, 0, 0, loc).UTC().Format("20060102T150405Z"): "Every Tuesday, until 4 May 2027",
+		} {
+			if got := T("en").Recurrence("FREQ=WEEKLY;UNTIL="+until, start); got != want {
+				t.Errorf("until %s in %s: %q, want %q", until, zone, got, want)
+			}
+		}
+	}
+}
