@@ -132,7 +132,7 @@ func (f *filler) event() {
 			v.End = v.Start
 		}
 		if !v.End.IsZero() {
-			v.End = v.End.AddDate(0, 0, 1)
+			v.End = v.End.In(loc).AddDate(0, 0, 1) // a day on the calendar, of 23 to 25 hours
 		}
 	}
 	f.text("event.price", &v.Price)
@@ -142,7 +142,7 @@ func (f *filler) event() {
 		v.State = directory.EventState(f.v.Get("event.status"))
 	}
 	f.repeat(v, loc, before)
-	f.dates(v, f.e.Event, loc)
+	f.dates(v, f.e.Event, loc, f.exceptions(v, f.e.Event, loc))
 	f.e.Event = v
 }
 
@@ -194,14 +194,14 @@ func (f *filler) moment(name string, allDay bool, loc *time.Location) time.Time 
 	return t
 }
 
-// repeat turns the choice into a rule. Dates that were moved or cancelled belong to the rule they were made under, and go
-// with it.
+// repeat turns the choice into a rule.
 func (f *filler) repeat(v *directory.Schedule, loc *time.Location, before time.Time) {
 	choice := f.v.Get("event.repeat")
 	if !f.v.Has("event.repeat") || choice == "keep" || v.Start.IsZero() {
 		return
 	}
-	rule := ruleOf(choice, v.Start)
+	days := ruleOf(choice, v.Start.In(loc))
+	rule := days
 	if rule == "" && choice != "" {
 		f.add("event.repeat", directory.CodeUnknown, choice)
 		return
@@ -219,11 +219,10 @@ func (f *filler) repeat(v *directory.Schedule, loc *time.Location, before time.T
 		}
 		rule += ";UNTIL=" + last.UTC().Format("20060102T150405Z")
 	}
-	if stood, until := repeatOf(v, loc); stood == choice && until == strings.TrimSpace(f.v.Get("event.until")) && v.Start.Equal(before) {
+	stood := *v
+	stood.Start = before
+	if old, until := repeatOf(&stood, loc); !before.IsZero() && old == choice && until == strings.TrimSpace(f.v.Get("event.until")) && days == ruleOf(choice, before.In(loc)) {
 		return // the same, perhaps written otherwise
-	}
-	if rule != v.RRule || !v.Start.Equal(before) {
-		v.ExDates, v.RDates, v.Overrides = nil, nil, nil
 	}
 	v.RRule = rule
 }

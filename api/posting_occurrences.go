@@ -104,10 +104,47 @@ func stateOfDate(v *directory.Schedule, o directory.Occurrence) string {
 	return dateAsPlanned
 }
 
-// dates reads what a form says of single dates. They are those of the rule under which the form was made: when the rule or
-// the beginning changes at the same time, they are gone.
-func (f *filler) dates(v, before *directory.Schedule, loc *time.Location) {
-	if before == nil || v.RRule != before.RRule || !v.Start.Equal(before.Start) || v.AllDay != before.AllDay || v.Location(loc).String() != before.Location(loc).String() {
+// exceptions takes the dates that were moved, cancelled, left out or added along when the beginning or the rule changes. They
+// follow another hour of the same day. After any other change those stay whose date there still is, and extra dates while the
+// rule stays. It gives where a moment that the form names has gone, nil when none of them means anything any more.
+func (f *filler) exceptions(v, before *directory.Schedule, loc *time.Location) func(time.Time) time.Time {
+	if before == nil || v.Start.IsZero() {
+		return nil
+	}
+	stays := func(t time.Time) time.Time { return t }
+	clocks := v.AllDay == before.AllDay && loc.String() == before.Location(f.s.zone()).String()
+	if clocks && v.RRule == before.RRule {
+		if v.Start.Equal(before.Start) {
+			return stays
+		}
+		if now, at, ok := before.Retimed(v.Start, f.s.zone()); ok {
+			v.RRule, v.ExDates, v.RDates, v.Overrides = now.RRule, now.ExDates, now.RDates, now.Overrides
+			return at
+		}
+	} else {
+		v.RDates = nil
+	}
+	plain := *v
+	plain.Overrides, plain.ExDates = nil, nil
+	gone := func(t time.Time) bool { return !begins(plain, t, loc) }
+	v.ExDates = slices.DeleteFunc(slices.Clone(v.ExDates), gone)
+	v.Overrides = slices.DeleteFunc(slices.Clone(v.Overrides), func(o directory.Occurrence) bool { return gone(o.Original) })
+	if !clocks {
+		return nil
+	}
+	return stays
+}
+
+// begins says whether a date of v begins at t.
+func begins(v directory.Schedule, t time.Time, loc *time.Location) bool {
+	v.End = time.Time{}
+	return slices.ContainsFunc(v.Occurrences(t.Add(-time.Second), t.Add(time.Second), 5, loc), func(s directory.Span) bool { return s.Start.Equal(t) })
+}
+
+// dates reads what a form says of single dates. Those that it names began before at the moments that it names, and do so now
+// where at says; nil: they are gone.
+func (f *filler) dates(v, before *directory.Schedule, loc *time.Location, at func(time.Time) time.Time) {
+	if at == nil {
 		return
 	}
 	v.ExDates, v.RDates, v.Overrides = slices.Clone(v.ExDates), slices.Clone(v.RDates), slices.Clone(v.Overrides)
@@ -116,7 +153,12 @@ func (f *filler) dates(v, before *directory.Schedule, loc *time.Location) {
 		if err != nil {
 			continue
 		}
-		f.date(v, time.Unix(seconds, 0).UTC(), atField+key+".", loc)
+		old := time.Unix(seconds, 0).UTC()
+		stood := old
+		if i := slices.IndexFunc(before.Overrides, func(o directory.Occurrence) bool { return o.Original.Equal(old) }); i >= 0 && !before.Overrides[i].Start.IsZero() {
+			stood = before.Overrides[i].Start
+		}
+		f.date(v, at(old), stood, atField+key+".", loc)
 	}
 	for _, key := range keysUnder(f.v, extraField) {
 		old := time.Time{}
@@ -126,34 +168,42 @@ func (f *filler) dates(v, before *directory.Schedule, loc *time.Location) {
 			continue
 		}
 		// What was not there when the form came is not brought back by it.
-		i := slices.IndexFunc(v.RDates, old.Equal)
+		i := slices.IndexFunc(v.RDates, func(t time.Time) bool { return !old.IsZero() && t.Unix() == at(old).Unix() })
 		if !old.IsZero() && i < 0 {
 			continue
 		}
-		at, ok := f.dateAndTime(extraField+key+".", v.AllDay, loc)
+		typed, ok := f.dateAndTime(extraField+key+".", v.AllDay, loc)
 		if !ok {
 			continue
 		}
 		if i >= 0 {
-			at = sameMinute(at.In(loc), old).UTC()
+			typed = asShown(typed, old, v.RDates[i], loc)
 			v.RDates = slices.Delete(v.RDates, i, i+1)
 		}
-		if !at.IsZero() && !slices.ContainsFunc(v.RDates, at.Equal) {
-			v.RDates = append(v.RDates, at)
+		if !typed.IsZero() && !slices.ContainsFunc(v.RDates, typed.Equal) {
+			v.RDates = append(v.RDates, typed)
 		}
 	}
 	slices.SortFunc(v.RDates, time.Time.Compare)
 	slices.SortFunc(v.Overrides, func(a, b directory.Occurrence) int { return a.Original.Compare(b.Original) })
 }
 
-// date reads what becomes of one date of a series.
-func (f *filler) date(v *directory.Schedule, original time.Time, field string, loc *time.Location) {
+// asShown is what was typed, or where the date is now when it is the one that the form showed.
+func asShown(typed, shown, now time.Time, loc *time.Location) time.Time {
+	if !typed.IsZero() && sameMinute(typed.In(loc), shown).Equal(shown) {
+		return now.UTC()
+	}
+	return typed
+}
+
+// date reads what becomes of one date of a series. The form showed it at stood.
+func (f *filler) date(v *directory.Schedule, original, stood time.Time, field string, loc *time.Location) {
 	if !f.v.Has(field + "state") {
 		return
 	}
 	plain := *v
 	plain.Overrides, plain.RDates, plain.ExDates = nil, nil, nil
-	if !slices.ContainsFunc(plain.Occurrences(original.Add(-time.Second), original.Add(time.Second), 5, loc), func(s directory.Span) bool { return s.Start.Equal(original) }) {
+	if !begins(plain, original, loc) {
 		return // no date of this series
 	}
 	now := directory.Occurrence{Original: original}
@@ -169,7 +219,7 @@ func (f *filler) date(v *directory.Schedule, original time.Time, field string, l
 	if !ok {
 		return
 	}
-	at = sameMinute(at.In(loc), was.Start).UTC()
+	at = asShown(at, stood, was.Start, loc)
 	// Another date that was typed is a move, also without saying so.
 	if state == dateAsPlanned && stateOfDate(v, was) == dateAsPlanned && !at.IsZero() && !at.Equal(was.Start) {
 		state = dateMoved
