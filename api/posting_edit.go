@@ -139,10 +139,10 @@ func (s *Server) takeEdit(c *fiber.Ctx, e directory.Entry, suggestion bool) erro
 			return err
 		}
 	}
+	view.Unseen = unseenRelations(&stands)
 	typed := formOf(&stands, s.zone())
 	for key := range typed {
 		for _, list := range []string{"links[", "images[", "approximate", "event.allDay", "hours."} {
-	view.Unseen = unseenRelations(&stands)
 			if strings.HasPrefix(key, list) {
 				typed.Del(key)
 			}
@@ -249,10 +249,14 @@ func (s *Server) showConflict(c *fiber.Ctx, theirs directory.Entry, base directo
 		show.conflict = append(show.conflict, frontend.FieldChange{Field: f.Field, Old: f.Before, New: f.After})
 	}
 	show.conflict = s.presenter(s.lang(c)).readable(show.conflict)
-	if len(show.conflict) == 0 {
-		return c.Redirect(frontend.EntryURL(theirs.Slug), http.StatusSeeOther) // both wrote the same
-	}
 	view.Version, view.Name = int64(theirs.Version), theirs.Name
+	view.Unseen = unseenRelations(&theirs)
+	if len(show.conflict) == 0 && !show.stay { // both wrote the same
+		if view.Suggestion && strings.TrimSpace(typed.Get("note")) != "" {
+			return s.propose(c, &theirs, &mine, typed, merged, view) // or nothing but a word to the team
+		}
+		return c.Redirect(frontend.EntryURL(theirs.Slug), http.StatusSeeOther)
+	}
 	return s.showForm(c, view, merged, nil, show)
 }
 
