@@ -296,8 +296,20 @@ func (s *Service) meet(ctx context.Context, a *Agreement) (err error) {
 		}
 		return err
 	}
+	first := a.Actor == ""
 	a.Actor, a.Inbox, a.Name, a.About, a.Seen = actor, inbox, about.Name, about, s.Now().UTC()
-	return nil
+	if !first {
+		return nil
+	}
+	// Before it is told anything: its answer may be here before it has said that it heard us.
+	_, err = change(ctx, s.store, kindIsland, a.Host, func(v *Agreement, _ int64) (bool, error) {
+		if v.Actor != "" {
+			return false, nil
+		}
+		v.Actor, v.Inbox, v.Name, v.About, v.Seen = a.Actor, a.Inbox, a.Name, a.About, a.Seen
+		return true, nil
+	})
+	return err
 }
 
 // message is what the other directory is told about one side of an agreement.

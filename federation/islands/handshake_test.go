@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -394,4 +397,32 @@ func TestTakenBack(t *testing.T) {
 		t.Errorf("what we left once may be seen: %+v", in)
 	}
 	a.shown(c)
+}
+
+// TestAnsweredAtOnce: an answer counts that is here before the one who gives it has said that it heard the question.
+func TestAnsweredAtOnce(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	b.stop()
+	b.quiet = true
+	b.open()
+	asked, release := make(chan struct{}, 100), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
+	b.over(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/inbox") {
+			asked <- struct{}{}
+			<-release
+		}
+		return false
+	})
+	if _, err := islands.Ask(t.Context(), a.store, b.base, islands.Scope{}, islands.Show); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	mirror := a.base + "/ap/mirror"
+	a.hear(b, "Reject", map[string]any{"id": mirror + "/" + a.with(b).In.Follow, "type": "Follow", "actor": mirror, "object": b.base + "/ap/mirror"}, map[string]any{"state": "refused"})
+	letGo()
+	if in := a.with(b).In; in.State != islands.Refused {
+		t.Errorf("it stands so: %+v", in)
+	}
 }
