@@ -113,6 +113,8 @@ func (s *Server) ownEntries(c *fiber.Ctx) error {
 		v.Notices = []string{l.Text("own.waits")}
 	case "change":
 		v.Notices = []string{l.Text("review.kept")}
+	case "removed":
+		v.Notices = []string{l.Text("own.removed")}
 	case "discarded":
 		v.Notices = []string{l.Text("own.discarded")}
 	}
