@@ -213,6 +213,9 @@ func (h *handlers) forms(v *frontend.IslandView, st *islands.Status, tried attem
 var refusalCodes = map[string]string{
 	"not proved, or not well-formed": "unproved", "of another island, which was not agreed": "others", "of an island that is not followed any more": "left",
 	"of a blocked island": "blocked", "out of scope": "scope", "its id is somebody else's": "taken", "more entries than agreed": "limit", "not valid here": "invalid",
+	"too large": "large", "too many corrections": "corrections", "no correction of an entry of ours": "correction", "not to be had": "away", "not well-formed": "form",
+	"of a blocked server": "server", "of another server, which was not asked for": "elsewhere", "of an island that is followed itself": "island",
+	"not public": "private", "over": "over", "without a place": "place",
 }
 
 func refusals(l *frontend.Localizer, counts map[string]int) (out []frontend.IslandRefusal) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,14 +148,23 @@ func TestHostile(t *testing.T) {
 	d := newIsle(t, nil)
 	d.announce(a, d.signed(fresh("D'un inconnu"), nothing))
 	d.announce(a, b.signed(fresh("Par un inconnu"), nothing))
+	st, err := a.s.State(ctx, b.host)
+	if err != nil || len(st.Refused) < 3 {
+		t.Errorf("refused: %v, %v", st.Refused, err)
+	}
+	known := islands.Reasons()
+	for why := range st.Refused {
+		if !slices.Contains(known, why) {
+			t.Errorf("%q is not in the list of reasons", why)
+		}
+	}
 	if err := a.s.Sync(ctx, b.host, true); err != nil {
 		t.Fatal(err)
 	}
 	a.shown(b, "De b, deux") // b does not list what it only said
 	a.shown(d)
-	st, err := a.s.State(ctx, b.host)
-	if err != nil || len(st.Refused) < 3 {
-		t.Errorf("refused: %v, %v", st.Refused, err)
+	if st, err = a.s.State(ctx, b.host); err != nil || len(st.Refused) > 0 {
+		t.Errorf("since they compared it is said that this was refused: %v, %v", st.Refused, err)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Service) suggested(ctx context.Context, peer *Agreement, doc map[string
 		return err // it came before
 	}
 	if rev == 0 && !s.flows.offer(peer.Host, s.Now()) {
-		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{"too many corrections": 1}})
+		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{whyMany: 1}})
 		return nil
 	}
 	c, err := s.correction(ctx, doc, a)
@@ -43,7 +43,7 @@ func (s *Service) suggested(ctx context.Context, peer *Agreement, doc map[string
 	}
 	if errors.Is(err, errOffer) || errors.Is(err, directory.ErrNotFound) {
 		s.Log.Info("islands: a correction is not taken", "island", peer.Host, "offer", cut(a.ID, 200), "why", err)
-		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{"no correction of an entry of ours": 1}})
+		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{whyCorrection: 1}})
 		return nil
 	}
 	if err != nil {

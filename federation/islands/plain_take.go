@@ -189,9 +189,9 @@ func (s *Service) look(ctx context.Context, peer *Agreement, h heard, wait bool)
 			case err != nil && federation.MayPass(err):
 				return nil, false, "", err
 			case err != nil:
-				return nil, false, "not to be had", nil
+				return nil, false, whyAway, nil
 			case vocab.Host(vocab.Text(doc, "id")) != host:
-				return nil, false, "not to be had", nil
+				return nil, false, whyAway, nil
 			}
 			h.doc = doc
 		}
@@ -199,14 +199,14 @@ func (s *Service) look(ctx context.Context, peer *Agreement, h heard, wait bool)
 		case "Event":
 			p, err := readPlain(h.doc, s.Now())
 			if err != nil {
-				return nil, false, "not well-formed", nil
+				return nil, false, whyForm, nil
 			}
 			p.event = p
 			return p, false, "", nil
 		case "Create", "Update", "Announce": // an activity by its address: the thing that it is about
 			refs := vocab.Refs(h.doc, "object")
 			if len(refs) != 1 {
-				return nil, false, "not well-formed", nil
+				return nil, false, whyForm, nil
 			}
 			inner := heard{id: refs[0].ID, listed: h.listed}
 			if refs[0].Type == "Event" && vocab.SameOrigin(refs[0].ID, t.ID) {
@@ -230,11 +230,11 @@ func (s *Service) strange(peer *Agreement, host string) string {
 	case host == "" || host == s.host:
 		return notEvent
 	case s.Network.Blocks(host):
-		return "of a blocked server"
+		return whyServer
 	case host != peer.Server() && host != vocab.Host(peer.Actor) && !peer.In.Asked.Others:
-		return "of another server, which was not asked for"
+		return whyElse
 	case direct != nil && direct.In.Standing:
-		return "of an island that is followed itself"
+		return whyIsland
 	}
 	return ""
 }
@@ -386,20 +386,20 @@ func (s *Service) refusesPlain(peer *Agreement, p *plainEvent) string {
 		return why
 	}
 	if !p.public {
-		return "not public"
+		return whyPrivate
 	}
 	if over(e, s.Now()) {
-		return "over"
+		return whyOver
 	}
 	scope := peer.In.Asked
 	if len(e.Sites) == 0 && len(s.Zones(e)) == 0 {
 		if !peer.Plain.Online || !p.online && e.Event.AttendanceURL == "" {
-			return "without a place"
+			return whyPlace
 		}
 		scope.Zones, scope.Area = nil, nil
 	}
 	if !scope.holds(&candidate{Entry: e, words: p.words, zoneOf: s.Zones}) {
-		return "out of scope"
+		return whyScope
 	}
 	return ""
 }

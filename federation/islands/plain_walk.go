@@ -240,7 +240,7 @@ func (w *walking) again(ctx context.Context) error {
 			p.entry.Sites = e.Sites
 			why := s.refusesPlain(scoped, p)
 			switch {
-			case why == "over" && s.Now().Sub(e.Event.Start) > keptPast && s.Now().Sub(e.Event.End) > keptPast, why != "" && why != "over":
+			case why == whyOver && s.Now().Sub(e.Event.Start) > keptPast && s.Now().Sub(e.Event.End) > keptPast, why != "" && why != whyOver:
 				n := news{&state{origin: e.Origin, id: p.id, object: p.object}, true}
 				leave = append(leave, n)
 			case why == "" && !w.seen[p.object]:

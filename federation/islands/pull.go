@@ -118,7 +118,11 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 // sides compare everything then.
 func (s *Service) sync(ctx context.Context, host string, full bool) error {
 	// Before it is asked: what it says while it answers is a reason to ask again.
-	err := s.changeSync(ctx, host, func(v *SyncState) { v.Soon = false })
+	err := s.changeSync(ctx, host, func(v *SyncState) {
+		if v.Soon = false; full {
+			v.Refused = nil // what is refused still will be counted again
+		}
+	})
 	if err == nil {
 		err = s.syncOnce(ctx, host, full)
 	}

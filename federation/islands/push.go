@@ -192,7 +192,7 @@ func (s *Service) announced(ctx context.Context, peer *Agreement, doc map[string
 		return nil
 	}
 	if b, err := json.Marshal(inner); err != nil || len(b) > maxObject {
-		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{"too large": 1}})
+		s.noteRefusal(ctx, peer.Host, outcome{Refused: 1, Why: map[string]int{whyLarge: 1}})
 		return nil
 	}
 	if inner["type"] == "Remove" {

@@ -105,7 +105,7 @@ func (s *Service) applyBatch(ctx context.Context, peer *Agreement, batch []news)
 			continue
 		case e.Status != directory.Removed && (was == nil || was.Status == directory.Removed):
 			if room--; room < 0 {
-				o.refuse("more entries than agreed")
+				o.refuse(whyLimit)
 				continue
 			}
 		}
@@ -126,7 +126,7 @@ func (s *Service) applyBatch(ctx context.Context, peer *Agreement, batch []news)
 		case errors.As(outcomes[i].Err, &conflict), errors.Is(outcomes[i].Err, directory.ErrNotFound):
 			again = append(again, whose[i])
 		default:
-			o.refuse("not valid here")
+			o.refuse(whyInvalid)
 			s.Log.Debug("islands: an entry is not valid here", "island", peer.Host, "entry", whose[i].object, "err", outcomes[i].Err)
 		}
 	}
@@ -203,7 +203,7 @@ func (s *Service) next(peer *Agreement, n news, id directory.ID, was *directory.
 		return s.without(peer.Host, was, m, seen), ""
 	}
 	if id == "" {
-		return nil, "its id is somebody else's"
+		return nil, whyTaken
 	}
 	if n.gone {
 		if was == nil || !m.Newer(n.epoch, n.version) {
@@ -347,14 +347,14 @@ func (s *Service) refusal(peer *Agreement, n news) string {
 	}
 	if n.origin != peer.Host {
 		if !peer.In.Asked.Others || !peer.In.Agreed.Others {
-			return "of another island, which was not agreed"
+			return whyOthers
 		}
 		if direct := s.cache.get(n.origin); direct != nil && denies(&direct.In) {
-			return "of an island that is not followed any more"
+			return whyLeft
 		}
 	}
 	if s.Network.Blocks(n.origin) {
-		return "of a blocked island"
+		return whyBlocked
 	}
 	in := &peer.In
 	if n.origin != peer.Host { // the words of the agreement are those of the peer, and these are not
@@ -362,7 +362,7 @@ func (s *Service) refusal(peer *Agreement, n news) string {
 		in.Asked.Categories, in.Agreed.Categories = nil, nil
 	}
 	if !in.holds(&candidate{Entry: &n.entry, words: n.words, zoneOf: s.Zones}) {
-		return "out of scope"
+		return whyScope
 	}
 	return ""
 }
@@ -399,7 +399,7 @@ func (s *Service) readAll(ctx context.Context, docs []map[string]any) (all []new
 			return nil, o, e
 		default:
 			// Also when a third server is away that could prove it: others wait for nobody, and comparing brings it later.
-			o.refuse("not proved, or not well-formed")
+			o.refuse(whyUnproved)
 			s.Log.Debug("islands: refused", "err", e)
 		}
 	}
