@@ -62,8 +62,13 @@ type Message struct {
 	Unsubscribe string
 }
 
-// Link is a link of a mail with its words, in the reader's language.
-type Link struct{ URL, Text string }
+// Link is a link of a mail with its words: Text as it is, or, with Key, those of that key of the locale files in the reader's
+// language, for N of something, where Text is the placeholder Name.
+type Link struct {
+	URL, Text string
+	Key       string `json:",omitempty"`
+	N         int    `json:",omitempty"`
+}
 
 // Transport hands a mail over.
 type Transport interface {
@@ -337,6 +342,9 @@ func (m *Mailer) compose(ctx context.Context, msg *Message, key string, date tim
 		view.Links = append(view.Links, frontend.MailLink{URL: msg.Link, Text: l.Text(msg.Template+".button", args...)})
 	}
 	for _, one := range msg.Links {
+		if one.Key != "" {
+			one.Text = l.Plural(one.Key, one.N, "Name", one.Text)
+		}
 		view.Links = append(view.Links, frontend.MailLink{URL: one.URL, Text: one.Text})
 	}
 	view.Unsubscribe = msg.Unsubscribe

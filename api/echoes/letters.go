@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -131,10 +130,10 @@ func (t *Letters) tell(ctx context.Context, who string, lines []line) (bool, err
 	var links []account.Link
 	for _, l := range lines[:min(len(lines), mostNamed)] {
 		if l.Replies > 0 {
-			links = append(links, account.Link{URL: t.Accounts.Base() + frontend.RepliesURL(l.entry.Slug), Text: nameAnd(l.entry, l.Replies)})
+			links = append(links, account.Link{URL: t.Accounts.Base() + frontend.RepliesURL(l.entry.Slug), Text: oneLine(l.entry.Name), Key: "mail.echoes.replies", N: l.Replies})
 		}
 		if l.Guests > 0 {
-			links = append(links, account.Link{URL: t.Accounts.Base() + frontend.GuestsURL(l.entry.Slug), Text: nameAnd(l.entry, l.Guests)})
+			links = append(links, account.Link{URL: t.Accounts.Base() + frontend.GuestsURL(l.entry.Slug), Text: oneLine(l.entry.Name), Key: "mail.echoes.guests", N: l.Guests})
 		}
 		named = append(named, oneLine(l.entry.Name))
 	}
@@ -154,8 +153,6 @@ func (t *Letters) tell(ctx context.Context, who string, lines []line) (bool, err
 	}
 	return true, err
 }
-
-func nameAnd(e *directory.Entry, n int) string { return oneLine(e.Name) + " (" + strconv.Itoa(n) + ")" }
 
 // oneLine makes one line of a name.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -79,7 +79,7 @@ func TestLetters(t *testing.T) {
 			t.Fatalf("mails went to %v", got)
 		}
 		text := got["anna@people.example"][0].Text
-		for _, want := range []string{"Bal des fourmis (1)", "/e/" + ball.Slug + "/team/replies", "Atelier (2)", "Archipel d’essai"} {
+		for _, want := range []string{"Bal des fourmis : 1 réponse à lire", "/e/" + ball.Slug + "/team/replies", "Atelier : 2 réponses à lire", "Archipel d’essai"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("Anna’s mail does not say %q: %s", want, text)
 			}
@@ -94,7 +94,7 @@ func TestLetters(t *testing.T) {
 		w.says(maud, "Create", "5", ball, "Encore")
 		pass(0) // something new, but they had a mail today
 		now = now.Add(25 * time.Hour)
-		if got := pass(1); !strings.Contains(got["anna@people.example"][0].Text, "Bal des fourmis (2)") {
+		if got := pass(1); !strings.Contains(got["anna@people.example"][0].Text, "Bal des fourmis : 2 réponses à lire") {
 			t.Errorf("the next day: %v", got)
 		}
 		now = now.Add(25 * time.Hour)
@@ -103,8 +103,11 @@ func TestLetters(t *testing.T) {
 		// Who wants to come and waits for a yes is told of, too.
 		w.posts(maud, maud.Activity("Join", w.object(ball)))
 		now = now.Add(25 * time.Hour)
-		if text := pass(1)["anna@people.example"][0].Text; !strings.Contains(text, "/e/"+ball.Slug+"/team/participants") {
-			t.Errorf("the mail does not lead to who wants to come: %s", text)
+		text = pass(1)["anna@people.example"][0].Text
+		for _, want := range []string{"/e/" + ball.Slug + "/team/participants", "Bal des fourmis : 1 personne demande à venir", "Bal des fourmis : 2 réponses à lire"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the mail does not say %q: %s", want, text)
+			}
 		}
 		// What was decided is not told of.
 		w.says(maud, "Create", "6", own, "Trop tard")
