@@ -111,8 +111,9 @@ func TestGuests(t *testing.T) {
 					if got := anna.form(page, page, "do", do, "key", g.Key, "rev", strconv.FormatInt(g.Rev, 10)); !strings.Contains(got.location, "done="+do) {
 						t.Fatalf("%s: %d %s", do, got.status, got.body)
 					}
-					if got := anna.form(page, page, "do", do, "key", g.Key, "rev", strconv.FormatInt(g.Rev, 10)); got.status != http.StatusConflict {
-						t.Errorf("%s twice: %d", do, got.status)
+					other := map[string]string{"accept": "refuse", "refuse": "accept"}[do]
+					if got := anna.form(page, page, "do", other, "key", g.Key, "rev", strconv.FormatInt(g.Rev, 10)); got.status != http.StatusConflict {
+						t.Errorf("%s after %s, from the same page: %d", other, do, got.status)
 					}
 				}
 			}
