@@ -286,6 +286,11 @@ func (s *Server) bySlug(c *fiber.Ctx, suffix string) (e directory.Entry, redirec
 		if into, moved, err := s.moved(c, &e, func(into *directory.Entry) string { return "/e/" + url.PathEscape(into.Slug) + suffix }); moved || err != nil {
 			return into, true, err
 		}
+		if was, err := s.everPublic(c.UserContext(), e.ID); err != nil {
+			return e, false, err
+		} else if !was && !s.mayRead(c, &e) {
+			return e, false, directory.ErrNotFound // of what was never shown nobody learns that it was here
+		}
 		return e, false, goneError{}
 	}
 	if !e.Public() {
