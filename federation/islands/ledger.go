@@ -100,6 +100,19 @@ type making struct {
 // of gives the ledger of an island as the log stands, or (old) the last one while there is any. Making one goes on when
 // whoever asked is gone, so that they find it when they ask again; ok is false when it is still under way.
 func (l *ledgers) of(ctx context.Context, d *sender, old bool) (one *ledger, ok bool, err error) {
+	asked := d.s.Directory.Head()
+	patience := time.NewTimer(ledgerPatience)
+	defer patience.Stop()
+	for {
+		one, ok, err = l.next(ctx, d, old, patience.C)
+		if err != nil || !ok || old || one.at >= asked {
+			return one, ok, err
+		}
+		// It was under way before this was asked: what came since is in the next one.
+	}
+}
+
+func (l *ledgers) next(ctx context.Context, d *sender, old bool, patience <-chan time.Time) (one *ledger, ok bool, err error) {
 	head := d.s.Directory.Head()
 	settings := fmt.Sprint(d.s.cache.revision(), d.licences, d.s.self.epoch(), d.s.Site().Licence, d.s.Taxonomy.Stamp())
 	now := d.s.Now()
@@ -123,14 +136,12 @@ func (l *ledgers) of(ctx context.Context, d *sender, old bool) (one *ledger, ok 
 		go l.make(context.WithoutCancel(ctx), d, m, last, settings, head)
 	}
 	l.mu.Unlock()
-	patience := time.NewTimer(ledgerPatience)
-	defer patience.Stop()
 	select {
 	case <-m.done:
 		return m.one, m.err == nil, m.err
 	case <-ctx.Done():
 		return nil, false, ctx.Err()
-	case <-patience.C:
+	case <-patience:
 		return nil, false, nil
 	}
 }

@@ -3,6 +3,7 @@ package islands_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -133,5 +134,45 @@ func TestPatience(t *testing.T) {
 	})
 	if err := a.s.Sync(t.Context(), b.host, true); err != nil || asked.Load() < 3 {
 		t.Errorf("after %d requests: %v", asked.Load(), err)
+	}
+}
+
+// TestComparedWhileItComes: what a peer tells while its answer to a comparison is on the way is not taken for too much.
+func TestComparedWhileItComes(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	first := b.put(farm("Ferme"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme")
+	eventually(t, "all was compared", func() bool { st, err := a.s.State(t.Context(), b.host); return err == nil && !st.Compared.IsZero() })
+	var once atomic.Bool
+	b.over(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/mirror/digest") || !once.CompareAndSwap(false, true) {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		b.net.ServeHTTP(answer, r)
+		b.put(farm("Nouvelle"))
+		first.Name = "Ferme changée"
+		b.put(first)
+		a.shown(b, "Ferme changée", "Nouvelle")
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+		return true
+	})
+	if err := a.s.Sync(t.Context(), b.host, true); err != nil || !once.Load() {
+		t.Fatal(err)
+	}
+	if st, err := a.s.State(t.Context(), b.host); err != nil || st.Differed != 0 {
+		t.Errorf("%d were set right, %v", st.Differed, err)
+	}
+	a.shown(b, "Ferme changée", "Nouvelle")
+	if err := a.s.Sync(t.Context(), b.host, true); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := a.s.State(t.Context(), b.host); err != nil || st.Differed != 0 {
+		t.Errorf("compared again: %d were set right, %v", st.Differed, err)
 	}
 }

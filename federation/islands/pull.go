@@ -295,6 +295,7 @@ func (s *Service) takePage(ctx context.Context, host string, p *page) error {
 // then for single entries.
 func (s *Service) compare(ctx context.Context, host string) error {
 	base := s.scheme + "://" + host + "/mirror/"
+	began := s.Directory.Head()
 	var theirs summary
 	if err := s.fetchJSON(ctx, base+"digest", &theirs); err != nil {
 		return err
@@ -325,7 +326,7 @@ func (s *Service) compare(ctx context.Context, host string) error {
 		if err := s.fetchJSON(ctx, base+"bucket?n="+strconv.Itoa(n), &list); err != nil {
 			return err
 		}
-		changed, unknown, x, err := s.differences(host, byte(n), list.Items, held[n])
+		changed, unknown, x, err := s.differences(host, byte(n), list.Items, held[n], began)
 		if err != nil {
 			return err
 		}
@@ -360,8 +361,8 @@ func (s *Service) compare(ctx context.Context, host string) error {
 const listedMargin = 1000
 
 // differences are what a peer has in one bucket in another version than we, what it has and we have not, and what we have by way
-// of it (held) and it has not.
-func (s *Service) differences(host string, n byte, items []string, held []version) (changed, unknown []string, extra []news, err error) {
+// of it (held) and it has not. What came here after the change began is none of these: their list may be older.
+func (s *Service) differences(host string, n byte, items []string, held []heldVersion, began directory.Seq) (changed, unknown []string, extra []news, err error) {
 	theirs := make(map[string]string, len(items))
 	for _, item := range items {
 		name, v, ok := strings.Cut(item, " ")
@@ -375,9 +376,13 @@ func (s *Service) differences(host string, n byte, items []string, held []versio
 		}
 	}
 	for i := range held {
-		v := &held[i]
+		v := &held[i].is
 		name := v.name()
 		have, there := theirs[name]
+		if at, known := s.Directory.Version(directory.ID(held[i].local.String())); known && at > began {
+			delete(theirs, name)
+			continue
+		}
 		if !there {
 			extra = append(extra, news{&state{origin: v.host, id: directory.ID(v.id.String())}, true})
 			continue

@@ -309,14 +309,20 @@ func (m *Mirrors) standing(host string, fn func(local uuid.UUID, v version)) {
 }
 
 // standingIn gives what came by way of a host and stands, of some buckets, by bucket.
-func (m *Mirrors) standingIn(host string, buckets *[256]bool) (held [256][]version) {
+func (m *Mirrors) standingIn(host string, buckets *[256]bool) (held [256][]heldVersion) {
 	if *buckets == [256]bool{} {
 		return held
 	}
-	m.standing(host, func(_ uuid.UUID, v version) {
+	m.standing(host, func(local uuid.UUID, v version) {
 		if b := v.bucket(); buckets[b] {
-			held[b] = append(held[b], v)
+			held[b] = append(held[b], heldVersion{v, local})
 		}
 	})
 	return held
+}
+
+// heldVersion is an object of others as it stands here, and our own id of it.
+type heldVersion struct {
+	is    version
+	local uuid.UUID
 }
