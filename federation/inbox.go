@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -19,41 +18,21 @@ import (
 // maxActivity leaves room for what is stored beside an activity.
 const maxActivity = directory.MaxRecordValue - 4<<10
 
-// message is a request as it must have been signed: with our own scheme and host, whatever it claims. The texts are copies,
-// since the web server uses their memory again.
+// message is a request as it must have been signed: with our own scheme and host, whatever it claims. The web server uses the
+// memory of its texts again, so that nothing of it may be kept.
 func (s *Service) message(r *http.Request, body []byte) *signature.Message {
-	header := copied(r.Header)
-	scheme, _, _ := strings.Cut(s.base, "://")
-	return &signature.Message{
-		Method: strings.Clone(r.Method), Scheme: scheme, Host: s.base[len(scheme)+3:], Target: strings.Clone(r.URL.RequestURI()), Header: header, Body: body,
-	}
+	scheme, host, _ := strings.Cut(s.base, "://")
+	return &signature.Message{Method: r.Method, Scheme: scheme, Host: host, Target: r.URL.RequestURI(), Header: r.Header, Body: body}
 }
 
-// copied is a header whose texts are copies, all in one piece of memory.
-func copied(from http.Header) http.Header {
-	size, values := 0, 0
-	for k, list := range from {
-		size, values = size+len(k), values+len(list)
-		for _, v := range list {
-			size += len(v)
-		}
+// readBody reads what was sent, and one byte more than is taken when there is more. What is promised is not taken at its word.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > 0 && r.ContentLength <= 16<<10 {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
 	}
-	var text strings.Builder
-	text.Grow(size) // so that what was written never moves
-	keep := func(s string) string {
-		at := text.Len()
-		text.WriteString(s)
-		return text.String()[at:]
-	}
-	header, all := make(http.Header, len(from)), make([]string, 0, values)
-	for k, list := range from {
-		at := len(all)
-		for _, v := range list {
-			all = append(all, keep(v))
-		}
-		header[keep(k)] = all[at:len(all):len(all)]
-	}
-	return header
+	return io.ReadAll(io.LimitReader(r.Body, maxActivity+1))
 }
 
 // inbox takes an activity: cheap checks first, then the signature, then it is kept, and done later.
@@ -81,12 +60,10 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if !s.limits.client(clientOf(r)) {
 		return http.StatusTooManyRequests, ""
 	}
-	var in bytes.Buffer
-	in.Grow(int(min(max(r.ContentLength, 0), 16<<10)) + bytes.MinRead) // what is promised is not taken at its word
-	if _, err := in.ReadFrom(io.LimitReader(r.Body, maxActivity+1)); err != nil {
+	body, err := readBody(r)
+	if err != nil {
 		return http.StatusBadRequest, "the body broke off"
 	}
-	body := in.Bytes()
 	if len(body) > maxActivity {
 		return http.StatusRequestEntityTooLarge, ""
 	}

@@ -1,12 +1,12 @@
 package federation
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,23 +44,37 @@ type together struct {
 }
 
 // value is the record of all items. Their bodies were parsed before and are taken as they are.
-func (b *together) value() ([]byte, error) {
-	out := make([]byte, 1, b.size+len(b.items)*50)
-	out[0] = '['
-	for i, it := range b.items {
-		body := it.Body
-		it.Body = nil
-		head, err := json.Marshal(it)
-		if err != nil {
-			return nil, err
-		}
+func (b *together) value() []byte {
+	out := append(make([]byte, 0, b.size+2), '[')
+	for i := range b.items {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(out, bytes.TrimSuffix(head, []byte("null}"))...), body...)
-		out = append(out, '}')
+		out = b.items[i].append(out)
 	}
-	return append(out, ']'), nil
+	return append(out, ']')
+}
+
+// append writes what [json.Marshal] would write of an activity that just came.
+func (r *received) append(out []byte) []byte {
+	out = appendText(append(out, `{"id":`...), r.ID)
+	out = appendText(append(out, `,"actor":`...), r.Actor)
+	out = append(r.At.AppendFormat(append(out, `,"at":"`...), time.RFC3339Nano), '"')
+	if r.Seen != 0 {
+		out = strconv.AppendUint(append(out, `,"seen":`...), uint64(r.Seen), 10)
+	}
+	return append(append(append(out, `,"body":`...), r.Body...), '}')
+}
+
+// appendText writes a text as JSON. Most need no escape.
+func appendText(out []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text) // a text can always be written
+			return append(out, quoted...)
+		}
+	}
+	return append(append(append(out, '"'), text...), '"')
 }
 
 // intake makes what came in durable. However many come at once, the store is asked for one write at a time.
@@ -99,11 +113,7 @@ func (q *intake) add(ctx context.Context, store directory.Store, now func() time
 	q.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepWithin)
 	defer cancel()
-	value, err := b.value()
-	if err == nil {
-		err = store.PutRecord(ctx, kindInbox, directory.Record{Key: key, Value: value})
-	}
-	b.err = err
+	b.err = store.PutRecord(ctx, kindInbox, directory.Record{Key: key, Value: b.value()})
 	close(b.done)
 	return b.err
 }

@@ -157,9 +157,17 @@ func TestGoneSinceYesterday(t *testing.T) {
 					t.Error("a forged Delete is taken")
 				}
 			}
+			if err := in.s.SetVoice(t.Context(), e.ID, writer.ID(), federation.VoiceShow, "account:test"); err != nil {
+				t.Fatal(err)
+			}
 			for _, peer := range []*fedtest.Peer{follower, fan, writer} {
 				peer.Lock()
 				peer.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+					if peer == fan { // some say it in another way
+						w.Header().Set("Content-Type", "application/activity+json")
+						fmt.Fprintf(w, `{"@context":"https://www.w3.org/ns/activitystreams","id":%q,"type":["Tombstone"]}`, peer.ID())
+						return true
+					}
 					w.WriteHeader(http.StatusGone)
 					return true
 				}
@@ -179,8 +187,8 @@ func TestGoneSinceYesterday(t *testing.T) {
 					t.Errorf("who is gone is answered with %d", code)
 				}
 			}
-			eventually(t, "reply, like and follower to go", func() bool {
-				return len(in.records("ap-reply")) == 0 && len(in.records("ap-reaction")) == 0 && in.followers() == 0
+			eventually(t, "reply, decision, like and follower to go", func() bool {
+				return len(in.records("ap-reply")) == 0 && len(in.records("ap-voice")) == 0 && len(in.records("ap-reaction")) == 0 && in.followers() == 0
 			})
 		})
 	}

@@ -263,8 +263,10 @@ func (s *Service) delete(ctx context.Context, a *vocab.Activity) error {
 	if err := s.deleteRepliesOf(ctx, a.Actor); err != nil {
 		return err
 	}
-	if err := s.unreactAll(ctx, a.Actor); err != nil {
-		return err
+	for _, kind := range []string{kindReaction, kindVoice} {
+		if err := s.eraseAll(ctx, kind, a.Actor); err != nil {
+			return err
+		}
 	}
 	return s.actors.forget(ctx, a.Actor)
 }

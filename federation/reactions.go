@@ -61,14 +61,14 @@ func (s *Service) unreact(ctx context.Context, actor string, o vocab.Ref) error 
 	return s.store.DeleteRecord(ctx, kindReaction, reactionKey(id, o.Type, actor), 0)
 }
 
-// unreactAll takes back what an actor who is gone liked and announced.
-func (s *Service) unreactAll(ctx context.Context, actor string) error {
+// eraseAll erases the records of a kind that are about an actor, whose hash their keys end with.
+func (s *Service) eraseAll(ctx context.Context, kind, actor string) error {
 	suffix := "/" + hashKey(actor)
-	return eachRecord(ctx, s.store, kindReaction, func(r directory.Record) error {
+	return eachRecord(ctx, s.store, kind, func(r directory.Record) error {
 		if !strings.HasSuffix(r.Key, suffix) {
 			return nil
 		}
-		return s.store.DeleteRecord(ctx, kindReaction, r.Key, 0)
+		return s.store.DeleteRecord(ctx, kind, r.Key, 0)
 	})
 }
 

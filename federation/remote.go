@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -191,6 +192,9 @@ func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteA
 	}
 	if vocab.Text(doc, "id") != id {
 		return nil, fmt.Errorf("%.200q calls itself %.200q: %w", id, vocab.Text(doc, "id"), errStranger)
+	}
+	if slices.Contains(vocab.Texts(doc, "type"), "Tombstone") {
+		return nil, &fetch.StatusError{Code: http.StatusGone} // some say it so, and with 200
 	}
 	a, err := readActor(doc, c.s.Now().UTC())
 	if err != nil {

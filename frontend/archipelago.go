@@ -64,7 +64,7 @@ type IslandView struct {
 	In, Out     *IslandSide
 	Ask, Offer  *ScopeForm
 	Give        *ScopeForm // accept for less, or change what is given
-	CanAccept   bool       // it asks to follow us
+	AskedTag    string     // of what it asks for, when it asks to follow us
 	CanAskNow   bool
 	Policy      string
 	Limit       string // as typed, or as it stands; empty: as many as usual

@@ -98,6 +98,10 @@ func TestWay(t *testing.T) {
 	if page := alice.get(at).body; !strings.Contains(page, "Nous avons dit") || strings.Contains(page, "Elle dit") {
 		t.Error("our message is said to be theirs")
 	}
+	// Nobody says yes to more than what they have seen.
+	if got := bob.form(back, back, "do", "accept", "asked", (&islands.Scope{}).Tag()); got.status != http.StatusConflict || b.with(a).Out.State != islands.Asked {
+		t.Errorf("accepting what was asked before: %d, then %q", got.status, b.with(a).Out.State)
+	}
 	// Two operators answer at once: the second is told.
 	if got := bob.form(back, back, "do", "accept"); got.status != http.StatusSeeOther {
 		t.Fatalf("accepting: %d", got.status)
@@ -183,7 +187,7 @@ func TestWay(t *testing.T) {
 		t.Errorf("giving less: %d", got.status)
 	}
 	eventually(t, "the entry is withdrawn", func() bool { return !publicEntry(a, first.ID) })
-	if got := bob.form(back, back, "do", "accept", "pass_on", "1"); got.status != http.StatusSeeOther {
+	if got := bob.form(back, back, "do", "give", "form", "give", "where", "all", "pass_on", "1"); got.status != http.StatusSeeOther {
 		t.Errorf("giving all: %d", got.status)
 	}
 	eventually(t, "the entry is back", func() bool { return publicEntry(a, first.ID) })

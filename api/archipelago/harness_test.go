@@ -231,17 +231,19 @@ func (p *person) get(path string) answer {
 	return p.do(http.MethodGet, path, "")
 }
 
-var csrfField = regexp.MustCompile(`name="csrf" value="([^"]*)"`)
+var hiddenField = regexp.MustCompile(`name="(csrf|asked)" value="([^"]*)"`)
 
-// form sends a form with the token of a page.
+// form sends a form with the hidden fields of a page, unless they are given.
 func (p *person) form(page, action string, pairs ...string) answer {
 	p.t.Helper()
 	v := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		v.Add(pairs[i], pairs[i+1])
 	}
-	if m := csrfField.FindStringSubmatch(p.get(page).body); m != nil {
-		v.Set("csrf", m[1])
+	for _, m := range hiddenField.FindAllStringSubmatch(p.get(page).body, -1) {
+		if !v.Has(m[1]) {
+			v.Set(m[1], m[2])
+		}
 	}
 	return p.do(http.MethodPost, action, v.Encode())
 }

@@ -87,7 +87,9 @@ func (h *handlers) showIsland(c *fiber.Ctx, host string, tried attempt) error {
 	}
 	if st.Out.State != "" {
 		v.Out = h.side(l, &st.Agreement, islands.Out, ourNames)
-		v.CanAccept = st.Out.State == islands.Asked
+		if st.Out.State == islands.Asked {
+			v.AskedTag = st.Out.Asked.Tag()
+		}
 	}
 	if n := st.Count; n.Public+n.Waiting+n.Hidden > 0 || len(theirs) > 0 && st.In.State != "" {
 		v.WordsURL = frontend.IslandURL(host) + "/words"
@@ -259,7 +261,7 @@ func (h *handlers) change(c *fiber.Ctx) error {
 	case "zone", "ask", "offer", "give":
 		return h.changeScope(c, host, do)
 	case "accept":
-		_, err = islands.Accept(ctx, store, host, nil, c.FormValue("pass_on") != "")
+		_, err = islands.AcceptSeen(ctx, store, host, c.FormValue("asked"), c.FormValue("pass_on") != "")
 	case "refuse":
 		reason := strings.ToValidUTF8(strings.TrimSpace(c.FormValue("reason")), "")
 		if n := len([]rune(reason)); n > 500 {

@@ -179,19 +179,31 @@ func Accept(ctx context.Context, store directory.Store, host string, narrower *S
 			return Agreement{}, err
 		}
 	}
+	return decide(ctx, store, host, func(a *Agreement) error { return a.accept(narrower, passOn) })
+}
+
+// AcceptSeen says yes to all that an island asks for, if that still has this tag: whoever decides has seen it.
+func AcceptSeen(ctx context.Context, store directory.Store, host, tag string, passOn bool) (Agreement, error) {
 	return decide(ctx, store, host, func(a *Agreement) error {
-		waits := a.Out.Active() || a.Out.State == Asked || a.Out.State == Refused || a.Out.State == Paused && a.Out.ByUs
-		if !waits || a.Out.Follow == "" {
-			return ErrNoAgreement // it does not ask any more, or never did
+		if a.Out.Asked.Tag() != tag {
+			return ErrNoAgreement
 		}
-		a.Out.Agreed, a.Out.PassOn = Scope{Others: true}, passOn
-		state := Accepted
-		if narrower != nil {
-			a.Out.Agreed, state = *narrower, Narrowed
-		}
-		a.Out.set(state, true, "Accept")
-		return nil
+		return a.accept(nil, passOn)
 	})
+}
+
+func (a *Agreement) accept(narrower *Scope, passOn bool) error {
+	waits := a.Out.Active() || a.Out.State == Asked || a.Out.State == Refused || a.Out.State == Paused && a.Out.ByUs
+	if !waits || a.Out.Follow == "" {
+		return ErrNoAgreement // it does not ask any more, or never did
+	}
+	a.Out.Agreed, a.Out.PassOn = Scope{Others: true}, passOn
+	state := Accepted
+	if narrower != nil {
+		a.Out.Agreed, state = *narrower, Narrowed
+	}
+	a.Out.set(state, true, "Accept")
+	return nil
 }
 
 // Refuse says no to an island that asks to follow us. note is told to it.

@@ -137,6 +137,40 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// TestSlowButThere: a peer of whom pages came before one did not is asked again soon, however often that happens; one of whom
+// nothing comes is asked ever more rarely.
+func TestSlowButThere(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	b.put(farm("Ferme"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme")
+	var away atomic.Bool
+	b.over(func(w http.ResponseWriter, r *http.Request) bool {
+		fails := strings.HasSuffix(r.URL.Path, "/mirror/digest") || away.Load() && strings.HasSuffix(r.URL.Path, "/mirror/changes")
+		if fails {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		return fails
+	})
+	for range 6 {
+		if err := a.s.Sync(t.Context(), b.host, true); err == nil {
+			t.Fatal("the comparison has succeeded")
+		}
+	}
+	if st, err := a.s.State(t.Context(), b.host); err != nil || st.Failures != 1 {
+		t.Errorf("slow, but there: %d failures, %v", st.Failures, err)
+	}
+	away.Store(true)
+	for range 3 {
+		if err := a.s.Sync(t.Context(), b.host, true); err == nil {
+			t.Fatal("what is away has answered")
+		}
+	}
+	if st, err := a.s.State(t.Context(), b.host); err != nil || st.Failures != 4 {
+		t.Errorf("away: %d failures, %v", st.Failures, err)
+	}
+}
+
 // TestComparedWhileItComes: what a peer tells while its answer to a comparison is on the way is not taken for too much.
 func TestComparedWhileItComes(t *testing.T) {
 	a, b := newIsle(t, nil), newIsle(t, nil)

@@ -117,6 +117,7 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 // sync asks a peer what changed, until there is nothing more; with full, or when its log is not the one that we knew, both
 // sides compare everything then.
 func (s *Service) sync(ctx context.Context, host string, full bool) error {
+	began := s.Now().UTC()
 	// Before it is asked: what it says while it answers is a reason to ask again.
 	err := s.changeSync(ctx, host, func(v *SyncState) {
 		if v.Soon = false; full {
@@ -134,6 +135,9 @@ func (s *Service) sync(ctx context.Context, host string, full bool) error {
 		if err == nil {
 			v.Failures, v.Error, v.Since, v.Wait, v.Contact, v.Next = 0, "", time.Time{}, time.Time{}, now, now.Add(jitter(s.pollOf(host)))
 			return
+		}
+		if v.Contact.After(began) {
+			v.Failures = 0 // it is there, only slow: some of what was asked for came
 		}
 		if v.Failures++; v.Failures == 1 {
 			v.Since = now

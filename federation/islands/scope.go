@@ -1,6 +1,9 @@
 package islands
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +78,16 @@ func (s *Scope) Validate() error {
 		return nil
 	}
 	return problems
+}
+
+// Tag tells a scope from others. It says nothing about it.
+func (s *Scope) Tag() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return "" // a shape that cannot be written has no tag that somebody could have seen
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
 }
 
 func (s *Scope) polygons() orb.MultiPolygon {

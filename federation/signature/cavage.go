@@ -4,6 +4,9 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,11 +18,30 @@ import (
 	"code.superseriousbusiness.org/httpsig"
 )
 
-// cavageParams are the parameters of a Signature header. They are read strictly before the library reads them: a name
-// twice, or a quote or comma where it does not belong, could be understood in two ways.
-func cavageParams(header string) (map[string]string, error) {
-	params := map[string]string{}
-	for _, part := range strings.Split(header, ",") {
+// Limits of a Signature header: the draft has seven parameters, and servers sign five or six headers. What is signed is put
+// together before anybody is known to have signed it.
+const (
+	maxParams  = 16
+	maxCovered = 30
+)
+
+// cavageParams are the parameters of a Signature header, in pairs of name and value. They are read strictly: a name twice, or
+// a quote or comma where it does not belong, could be understood in two ways.
+type cavageParams [][2]string
+
+// get returns a parameter, and whether it is there.
+func (p cavageParams) get(name string) (string, bool) {
+	for _, one := range p {
+		if one[0] == name {
+			return one[1], true
+		}
+	}
+	return "", false
+}
+
+func readCavageParams(header string) (cavageParams, error) {
+	params := make(cavageParams, 0, 8)
+	for part := range strings.SplitSeq(header, ",") {
 		name, value, ok := strings.Cut(part, "=")
 		if inner, quoted := strings.CutPrefix(value, `"`); quoted {
 			var closed bool
@@ -30,10 +52,10 @@ func cavageParams(header string) (map[string]string, error) {
 		if !ok || name == "" || strings.ContainsAny(name, " \t\"") || strings.ContainsAny(value, "\"\r\n\\") || strings.TrimSpace(value) != value {
 			return nil, fmt.Errorf("%.60q: %w", part, ErrForm)
 		}
-		if _, twice := params[name]; twice {
-			return nil, fmt.Errorf("%.60q occurs twice: %w", name, ErrForm)
+		if _, twice := params.get(name); twice || len(params) == maxParams {
+			return nil, fmt.Errorf("%.60q occurs twice, or is one of too many: %w", name, ErrForm)
 		}
-		params[name] = value
+		params = append(params, [2]string{name, value})
 	}
 	return params, nil
 }
@@ -46,17 +68,32 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 	if len(all) > 1 || len(all[0]) > 8<<10 {
 		return nil, fmt.Errorf("header Signature: %w", ErrForm)
 	}
-	params, err := cavageParams(all[0])
+	params, err := readCavageParams(all[0])
 	if err != nil {
 		return nil, err
 	}
-	if params["keyId"] == "" || params["signature"] == "" {
+	keyID, _ := params.get("keyId")
+	encoded, _ := params.get("signature")
+	if keyID == "" || encoded == "" {
 		return nil, fmt.Errorf("no keyId or no signature: %w", ErrForm)
 	}
-	covered := strings.Split(params["headers"], " ")
-	need := []string{"(request-target)", "host"}
-	if hasBody(m) {
-		need = append(need, "digest")
+	sig, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %w: %w", ErrForm, err)
+	}
+	names, _ := params.get("headers")
+	covered := strings.SplitN(names, " ", maxCovered+1)
+	if len(covered) > maxCovered {
+		return nil, fmt.Errorf("more than %d headers are signed: %w", maxCovered, ErrForm)
+	}
+	for i, name := range covered {
+		if slices.Contains(covered[:i], name) {
+			return nil, fmt.Errorf("%.60q is signed twice: %w", name, ErrForm)
+		}
+	}
+	need := []string{"(request-target)", "host", "digest"}
+	if !hasBody(m) {
+		need = need[:2]
 	}
 	for _, name := range need {
 		if !slices.Contains(covered, name) {
@@ -71,44 +108,81 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 			return nil, err
 		}
 	}
-	path, query, _ := strings.Cut(m.Target, "?")
-	// The library is given what is covered, and nothing else: it would also look at Authorization.
-	h := make(http.Header, len(covered)+2)
-	for _, name := range covered {
-		if name = http.CanonicalHeaderKey(name); m.Header[name] != nil && name != "Authorization" {
-			h[name] = m.Header[name]
-		}
-	}
-	h["Signature"], h["Host"] = all, []string{m.Host}
-	r := &http.Request{Method: m.Method, Host: m.Host, URL: &url.URL{Path: path, RawQuery: query}, Header: h}
-	v, err := httpsig.NewVerifier(r)
+	text, err := cavageText(m, params, covered)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForm, err)
+		return nil, err
 	}
-	named := strings.ToLower(params["algorithm"])
-	return &Signature{KeyID: params["keyId"], verify: func(key crypto.PublicKey) error {
-		var algorithm httpsig.Algorithm
-		switch key.(type) {
-		case *rsa.PublicKey:
-			algorithm = httpsig.RSA_SHA256
-			if named == "rsa-sha512" {
-				algorithm = httpsig.RSA_SHA512
+	named, _ := params.get("algorithm")
+	return &Signature{KeyID: strings.Clone(keyID), verify: func(key crypto.PublicKey) error { return verifyCavage(key, named, text, sig) }}, nil
+}
+
+// cavageText is what was signed: section 2.3 of the draft.
+func cavageText(m *Message, params cavageParams, covered []string) ([]byte, error) {
+	text := make([]byte, 0, 512)
+	for i, name := range covered {
+		if i > 0 {
+			text = append(text, '\n')
+		}
+		name = strings.ToLower(name)
+		text = append(append(text, name...), ": "...)
+		switch name {
+		case "(request-target)":
+			text = append(text, strings.ToLower(m.Method)...)
+			text = append(append(text, ' '), m.Target...)
+		case "(created)", "(expires)":
+			value, _ := params.get(name[1 : len(name)-1])
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, ErrForm)
 			}
-		case ed25519.PublicKey:
-			algorithm = httpsig.ED25519
+			text = strconv.AppendInt(text, n, 10)
+		case "host":
+			text = append(text, m.Host...)
+		default:
+			values := m.Header.Values(name)
+			if len(values) == 0 {
+				return nil, fmt.Errorf("header %.60q is signed and not there: %w", name, ErrForm)
+			}
+			for i, v := range values {
+				if i > 0 {
+					text = append(text, ", "...)
+				}
+				text = append(text, strings.TrimSpace(v)...)
+			}
 		}
-		if err := checkKey(key); err != nil {
-			return err
+	}
+	return text, nil
+}
+
+// verifyCavage checks a signature with a key. What kind of key it is decides on the algorithm, not what the request says:
+// that counts only for which hash is used.
+func verifyCavage(key crypto.PublicKey, named string, text, sig []byte) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if strings.EqualFold(named, "rsa-sha512") {
+			sum := sha512.Sum512(text)
+			if rsa.VerifyPKCS1v15(key, crypto.SHA512, sum[:], sig) == nil {
+				return nil
+			}
+			break
 		}
-		if err := v.Verify(key, algorithm); err != nil {
-			return fmt.Errorf("%w: %w", ErrWrong, err)
+		sum := sha256.Sum256(text)
+		if rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig) == nil {
+			return nil
 		}
-		return nil
-	}}, nil
+	case ed25519.PublicKey:
+		if ed25519.Verify(key, text, sig) {
+			return nil
+		}
+	}
+	return fmt.Errorf("algorithm %.40q: %w", named, ErrWrong)
 }
 
 // cavageTime wants a signed Date, or (created), near now, and no (expires) that has passed.
-func cavageTime(m *Message, params map[string]string, covered []string, now time.Time) error {
+func cavageTime(m *Message, params cavageParams, covered []string, now time.Time) error {
 	timed := false
 	if slices.Contains(covered, "date") {
 		dates := m.Header.Values("Date")
@@ -125,7 +199,8 @@ func cavageTime(m *Message, params map[string]string, covered []string, now time
 		timed = true
 	}
 	if slices.Contains(covered, "(created)") {
-		n, err := strconv.ParseInt(params["created"], 10, 64)
+		created, _ := params.get("created")
+		n, err := strconv.ParseInt(created, 10, 64)
 		if err != nil {
 			return fmt.Errorf("created: %w", ErrForm)
 		}
@@ -134,7 +209,7 @@ func cavageTime(m *Message, params map[string]string, covered []string, now time
 		}
 		timed = true
 	}
-	if raw, ok := params["expires"]; ok {
+	if raw, ok := params.get("expires"); ok {
 		n, err := strconv.ParseInt(raw, 10, 64)
 		if err != nil {
 			return fmt.Errorf("expires: %w", ErrForm)

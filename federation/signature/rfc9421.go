@@ -95,7 +95,7 @@ func oneRFC9421(m *Message, inputs, values *httpsfv.Dictionary, label string, no
 			return nil, err
 		}
 	}
-	return &Signature{KeyID: keyID, verify: func(key crypto.PublicKey) error { return verifyBase(key, algorithm, base, sig) }}, nil
+	return &Signature{KeyID: strings.Clone(keyID), verify: func(key crypto.PublicKey) error { return verifyBase(key, algorithm, base, sig) }}, nil
 }
 
 func verifyBase(key crypto.PublicKey, algorithm string, base, sig []byte) error {
