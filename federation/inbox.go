@@ -83,7 +83,7 @@ func (s *Service) receive(r *http.Request) (code int, why string) {
 	if p := s.policy.get(); p.Blocked(host) {
 		return http.StatusForbidden, ""
 	}
-	seen := seenOf(a, doc, body)
+	seen := seenOf(a, doc, m)
 	if s.came.has(seen) {
 		return http.StatusAccepted, "" // before the signature: whoever repeats something gains nothing
 	}

@@ -22,6 +22,9 @@ const (
 	maxTogether      = 512
 	maxTogetherBytes = 256 << 10
 	keepWithin       = 15 * time.Second
+
+	// gathering is how long a write waits for more, when several came while the store was busy.
+	gathering = 3 * time.Millisecond
 )
 
 // received is an activity whose signature was checked.
@@ -98,13 +101,18 @@ func (q *intake) add(ctx context.Context, store directory.Store, now func() time
 		<-b.done
 		return b.err
 	}
-	b = &together{items: []received{it}, size: size, done: make(chan struct{})}
+	b = &together{items: append(make([]received, 0, 16), it), size: size, done: make(chan struct{})}
 	q.next = b // whoever leads the one before it closes it by itself
 	q.mu.Unlock()
 
 	q.writing.Lock()
 	defer q.writing.Unlock()
 	q.mu.Lock()
+	if many := len(b.items); many > 1 && many < maxTogether {
+		q.mu.Unlock()
+		time.Sleep(gathering)
+		q.mu.Lock()
+	}
 	if q.next == b {
 		q.next = nil
 	}
@@ -132,16 +140,20 @@ type seenID uint64
 // seenOf tells what came before from what did not. Mobilizon says Create, Update and Delete of an object under one id, and so
 // does Gancio: of what comes without a proof, which can only come signed by its own server, the same is what has the same
 // bytes. What has a proof can be brought by anybody in other bytes: of that the same is what has the same id.
-func seenOf(a *vocab.Activity, doc map[string]any, body []byte) seenID {
+func seenOf(a *vocab.Activity, doc map[string]any, m *signature.Message) seenID {
 	if signature.ProofMethod(doc) != "" {
 		return seenFrom(a.Actor, a.ID)
 	}
-	sum := sha256.Sum256(body)
-	return seenFrom(a.Actor, a.ID+"\n"+string(sum[:]))
+	return seenFrom(a.Actor, a.ID, "\n", string(m.Sum()))
 }
 
-func seenFrom(actor, id string) seenID {
-	sum := sha256.Sum256([]byte(actor + "\n" + id))
+// seenFrom is the activity that an actor and texts tell from others.
+func seenFrom(actor string, texts ...string) seenID {
+	b := append(append(make([]byte, 0, 300), actor...), '\n')
+	for _, text := range texts {
+		b = append(b, text...)
+	}
+	sum := sha256.Sum256(b)
 	return seenID(binary.BigEndian.Uint64(sum[:]))
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"archipel/federation"
 	"archipel/federation/fedtest"
 )
 

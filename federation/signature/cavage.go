@@ -39,8 +39,8 @@ func (p cavageParams) get(name string) (string, bool) {
 	return "", false
 }
 
-func readCavageParams(header string) (cavageParams, error) {
-	params := make(cavageParams, 0, 8)
+// add reads the parameters of a header into p, which has none.
+func (p cavageParams) add(header string) (cavageParams, error) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, ok := strings.Cut(part, "=")
 		if inner, quoted := strings.CutPrefix(value, `"`); quoted {
@@ -49,15 +49,25 @@ func readCavageParams(header string) (cavageParams, error) {
 				return nil, fmt.Errorf("%.60q: %w", part, ErrForm)
 			}
 		}
-		if !ok || name == "" || strings.ContainsAny(name, " \t\"") || strings.ContainsAny(value, "\"\r\n\\") || strings.TrimSpace(value) != value {
+		if !ok || name == "" || strings.ContainsAny(name, " \t\"") || !isPlain(value) || strings.TrimSpace(value) != value {
 			return nil, fmt.Errorf("%.60q: %w", part, ErrForm)
 		}
-		if _, twice := params.get(name); twice || len(params) == maxParams {
+		if _, twice := p.get(name); twice || len(p) == maxParams {
 			return nil, fmt.Errorf("%.60q occurs twice, or is one of too many: %w", name, ErrForm)
 		}
-		params = append(params, [2]string{name, value})
+		p = append(p, [2]string{name, value})
 	}
-	return params, nil
+	return p, nil
+}
+
+// isPlain reports whether a value needs no escape between quotes.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c == '"' || c == '\\' || c == '\r' || c == '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 func parseCavage(m *Message, now time.Time) (*Signature, error) {
@@ -68,7 +78,8 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 	if len(all) > 1 || len(all[0]) > 8<<10 {
 		return nil, fmt.Errorf("header Signature: %w", ErrForm)
 	}
-	params, err := readCavageParams(all[0])
+	var room [8][2]string
+	params, err := cavageParams(room[:0]).add(all[0])
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +115,7 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 		return nil, err
 	}
 	if hasBody(m) {
-		if err := checkDigest(m.Header, m.Body); err != nil {
+		if err := checkDigest(m); err != nil {
 			return nil, err
 		}
 	}
@@ -118,7 +129,7 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 
 // cavageText is what was signed: section 2.3 of the draft.
 func cavageText(m *Message, params cavageParams, covered []string) ([]byte, error) {
-	text := make([]byte, 0, 512)
+	text := make([]byte, 0, 288+len(m.Target))
 	for i, name := range covered {
 		if i > 0 {
 			text = append(text, '\n')

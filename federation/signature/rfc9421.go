@@ -91,7 +91,7 @@ func oneRFC9421(m *Message, inputs, values *httpsfv.Dictionary, label string, no
 		if !covered["content-digest"] {
 			return nil, fmt.Errorf("content-digest is not signed: %w", ErrForm)
 		}
-		if err := checkContentDigest(m.Header, m.Body); err != nil {
+		if err := checkContentDigest(m); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,17 @@ type Message struct {
 	Target string // path and query, as they came: "/ap/inbox?x=1"
 	Header http.Header
 	Body   []byte
+
+	sum    [sha256.Size]byte // of the body
+	summed bool
+}
+
+// Sum is the SHA-256 of the body.
+func (m *Message) Sum() []byte {
+	if !m.summed {
+		m.sum, m.summed = sha256.Sum256(m.Body), true
+	}
+	return m.sum[:]
 }
 
 // Signature is a signature that has passed every check but the one of the key.
@@ -77,18 +88,17 @@ func inWindow(t, now time.Time) error {
 }
 
 // checkDigest checks a Digest header (RFC 3230) against the bytes as they came.
-func checkDigest(h http.Header, body []byte) error {
+func checkDigest(m *Message) error {
 	known := false
 	var buf [(sha512.Size + 2) / 3 * 4]byte
-	for one := range strings.SplitSeq(strings.Join(h.Values("Digest"), ","), ",") {
+	for one := range strings.SplitSeq(strings.Join(m.Header.Values("Digest"), ","), ",") {
 		algorithm, value, _ := strings.Cut(strings.TrimSpace(one), "=")
 		var sum []byte
 		switch strings.ToLower(algorithm) {
 		case "sha-256":
-			s := sha256.Sum256(body)
-			sum = s[:]
+			sum = m.Sum()
 		case "sha-512":
-			s := sha512.Sum512(body)
+			s := sha512.Sum512(m.Body)
 			sum = s[:]
 		default:
 			continue
@@ -105,8 +115,8 @@ func checkDigest(h http.Header, body []byte) error {
 }
 
 // checkContentDigest checks a Content-Digest header (RFC 9530) against the bytes as they came.
-func checkContentDigest(h http.Header, body []byte) error {
-	dict, err := httpsfv.UnmarshalDictionary(h.Values("Content-Digest"))
+func checkContentDigest(m *Message) error {
+	dict, err := httpsfv.UnmarshalDictionary(m.Header.Values("Content-Digest"))
 	if err != nil {
 		return fmt.Errorf("header Content-Digest: %w: %w", ErrDigest, err)
 	}
@@ -115,10 +125,9 @@ func checkContentDigest(h http.Header, body []byte) error {
 		var sum []byte
 		switch name {
 		case "sha-256":
-			s := sha256.Sum256(body)
-			sum = s[:]
+			sum = m.Sum()
 		case "sha-512":
-			s := sha512.Sum512(body)
+			s := sha512.Sum512(m.Body)
 			sum = s[:]
 		default:
 			continue
