@@ -50,7 +50,7 @@ func main() {
 	flag.DurationVar(&s.look, "look", 10*time.Second, "how often an island looks for what its operator decided, and has heard (the program: 2s)")
 	flag.DurationVar(&s.poll, "poll", time.Minute, "how often an island asks those that it follows (the program: 10m)")
 	flag.Uint64Var(&s.seed, "seed", 1, "of what happens by chance")
-	flag.StringVar(&s.folder, "folder", "", "for the stores, some 5 KB an entry; empty for a temporary one")
+	flag.StringVar(&s.folder, "folder", "", "for the stores, some 17 KB an entry; empty for a temporary one")
 	flag.DurationVar(&s.patience, "patience", time.Hour, "for any one phase")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
