@@ -69,12 +69,16 @@ func pictureOptions(v url.Values) (o staticmap.Options, problems directory.Inval
 	return o, problems
 }
 
-// send draws a picture, or takes the one drawn before under the same key, and answers with it.
+// send draws a picture, or takes the one drawn before under the same key, and answers with it. The key must tell apart all
+// that is drawn: one visitor's picture is given to the next under it.
 func (s *Server) send(c *fiber.Ctx, key string, o staticmap.Options) error {
 	sum := sha256.Sum256([]byte(s.Taxonomy.Stamp() + " " + key)) // categories have colours
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	c.Set(fiber.HeaderContentType, "image/png")
-	c.Set(fiber.HeaderCacheControl, "public, max-age=300")
+	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
+		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
+	}
+	c.Vary(fiber.HeaderAcceptLanguage, fiber.HeaderCookie) // names on the map are in the visitor's language
 	if notModified(c, tag) {
 		return nil
 	}
@@ -113,17 +117,23 @@ func (s *Server) listMap(c *fiber.Ctx) error {
 	o.BBox = &[4]float64{box.West, box.South, box.East, box.North}
 	o.Language = s.lang(c)
 	now := s.Index.Snapshot()
-	key := fmt.Sprintf("%s %s %v %d %d %v %s %s %s", now.ETag(0, 0, 0, r.filter), r.sort, *o.BBox, o.Width, o.Height, o.Scale, o.Theme, o.Language, r.after+v.Get("numbers"))
+	key := fmt.Appendf(nil, "%s %v %d %d %v %s %s", now.ETag(0, 0, 0, r.filter), *o.BBox, o.Width, o.Height, o.Scale, o.Theme, o.Language)
 	var listed found
 	if v.Get("numbers") == "1" {
 		if listed, err = s.find(c, &r); err != nil {
 			return err
 		}
+		// Which entries have which number depends on the order, the point they are near and the page, and on what was
+		// written since now.
+		key = fmt.Appendf(key, " of %d:", listed.matched)
+		for i := range listed.entries {
+			key = fmt.Appendf(key, " %s %d", listed.entries[i].ID, listed.entries[i].Version)
+		}
 	}
 	if o.Markers, err = s.listMarkers(now, &r, o, listed); err != nil {
 		return err
 	}
-	return s.send(c, key, o)
+	return s.send(c, string(key), o)
 }
 
 // listMarkers are the entries of the page (none when it is not numbered), numbered, over everything else that matches, clustered.
@@ -214,6 +224,9 @@ func (s *Server) entryMap(c *fiber.Ctx) error {
 func (s *Server) mapOf(c *fiber.Ctx, e *directory.Entry) error {
 	if len(e.Sites) == 0 {
 		return fiber.NewError(http.StatusNotFound, "no position")
+	}
+	if !e.Public() {
+		c.Set(fiber.HeaderCacheControl, "private, no-store")
 	}
 	v, err := values(c)
 	if err != nil {
