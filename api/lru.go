@@ -5,10 +5,13 @@ import (
 	"sync"
 )
 
-// lru keeps the values that were used last. It is safe for concurrent use.
+// lru keeps the values that were used last, as many as together weigh the most at most, and the newest in any case. It is
+// safe for concurrent use.
 type lru[K comparable, V any] struct {
 	mu    sync.Mutex
 	most  int
+	weigh func(V) int // always the same for a value; nil: each is one
+	heavy int         // what all weigh together
 	order *list.List
 	items map[K]*list.Element
 }
@@ -20,6 +23,18 @@ type lruItem[K comparable, V any] struct {
 
 func newLRU[K comparable, V any](most int) *lru[K, V] {
 	return &lru[K, V]{most: most, order: list.New(), items: make(map[K]*list.Element, most)}
+}
+
+// newWeighedLRU makes one for values of very different sizes.
+func newWeighedLRU[K comparable, V any](most int, weigh func(V) int) *lru[K, V] {
+	return &lru[K, V]{most: most, weigh: weigh, order: list.New(), items: map[K]*list.Element{}}
+}
+
+func (l *lru[K, V]) weight(v V) int {
+	if l.weigh == nil {
+		return 1
+	}
+	return l.weigh(v)
 }
 
 func (l *lru[K, V]) get(key K) (v V, ok bool) {
@@ -36,16 +51,18 @@ func (l *lru[K, V]) get(key K) (v V, ok bool) {
 func (l *lru[K, V]) put(key K, v V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.heavy += l.weight(v)
 	if e, ok := l.items[key]; ok {
+		l.heavy -= l.weight(e.Value.(lruItem[K, V]).value)
 		e.Value = lruItem[K, V]{key, v}
 		l.order.MoveToFront(e)
-		return
+	} else {
+		l.items[key] = l.order.PushFront(lruItem[K, V]{key, v})
 	}
-	l.items[key] = l.order.PushFront(lruItem[K, V]{key, v})
-	if l.order.Len() > l.most {
-		last := l.order.Back()
-		delete(l.items, last.Value.(lruItem[K, V]).key)
-		l.order.Remove(last)
+	for l.heavy > l.most && l.order.Len() > 1 {
+		last := l.order.Remove(l.order.Back()).(lruItem[K, V])
+		delete(l.items, last.key)
+		l.heavy -= l.weight(last.value)
 	}
 }
 
@@ -55,4 +72,5 @@ func (l *lru[K, V]) clear() {
 	defer l.mu.Unlock()
 	l.order.Init()
 	clear(l.items)
+	l.heavy = 0
 }

@@ -122,7 +122,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newLRU[string, meant](100), asks: newAskLimit()}
+	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newMeanings(), asks: newAskLimit()}
 	s.importWake, s.waitingKinds = make(chan struct{}, 1), newLRU[string, waitingKind](20_000)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
@@ -137,7 +137,7 @@ func New(o Options) (*Server, error) {
 		UnescapePath:          true,
 		StrictRouting:         false,
 	})
-	widen(s.app.Server())
+	s.app.Server().HeaderReceived = widen
 	s.routes()
 	return s, nil
 }
@@ -244,7 +244,11 @@ func (s *Server) SetReady(ready bool) { s.ready.Store(ready) }
 // Serve answers on ln until ctx ends; then it accepts no more, lets running requests finish for up to grace, and returns.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, grace time.Duration) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.app.Listener(ln) }()
+	served := ln
+	if s.Accounts != nil { // without them nothing large is taken
+		served = newUploads(s.Accounts.ClientOf).listen(s.app.Server(), ln, s.uploadsFull)
+	}
+	go func() { failed <- s.app.Listener(served) }()
 	select {
 	case err := <-failed:
 		return err

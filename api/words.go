@@ -20,6 +20,14 @@ type meant struct {
 	dropped  []string // words left aside, because nothing has all of them
 }
 
+// maxMeant bounds the answers that are kept, by what their IDs take: each some 64 bytes, so 30 MB together. A short word
+// matches most of a directory, and is asked again after every change.
+const maxMeant = 500_000
+
+func newMeanings() *lru[string, meant] {
+	return newWeighedLRU[string](maxMeant, func(m meant) int { return 20 + len(m.ids) })
+}
+
 // ranked is how many results are put in order of relevance; the others follow.
 const ranked = search.MaxLimit
 
