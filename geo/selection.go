@@ -68,8 +68,8 @@ func (p *place) compare(q *place) int {
 }
 
 // Select lists the entries that match, once each however many sites they have. Pages are found by where the one before
-// ended, so that nothing is listed twice or left out when others write in between, except what itself moved. Errors
-// wrap [ErrInvalid].
+// ended, so that nothing is listed twice or left out when others write in between, except what itself moved; ByOnly, where
+// Only may be another list by then, from the entry that the page ended with, or where it was. Errors wrap [ErrInvalid].
 func (s *Snapshot) Select(f Filter, p Page) (Selection, error) {
 	q, err := f.compile(s)
 	if err != nil {
@@ -259,16 +259,10 @@ func (p *place) token(page Page, f *Filter) string {
 
 // listSum tells lists apart whose places mean something else.
 func listSum(page Page, f *Filter) uint32 {
-	var h uint64
-	switch page.Order {
-	case ByDistance:
-		h = sumInt(math.Float64bits(f.Near[0]), math.Float64bits(f.Near[1]))
-	case ByOnly:
-		for _, i := range f.Only {
-			h = sumString(h, string(i))
-		}
+	if page.Order != ByDistance {
+		return 0
 	}
-	return uint32(h)
+	return uint32(sumInt(math.Float64bits(f.Near[0]), math.Float64bits(f.Near[1])))
 }
 
 func parseAfter(page Page, f *Filter) (*place, error) {
@@ -284,6 +278,17 @@ func parseAfter(page Page, f *Filter) (*place, error) {
 	p.rank = binary.BigEndian.Uint64(b[5:])
 	copy(p.id[:], b[head:])
 	p.name = b[head+len(p.id):]
+	if page.Order == ByOnly {
+		i := slices.IndexFunc(f.Only, func(d directory.ID) bool {
+			packed, err := packID(d)
+			return err == nil && packed == p.id
+		})
+		if i >= 0 {
+			p.rank = uint64(i)
+		} else {
+			p.id, p.name = id{}, nil // what was next has its rank now
+		}
+	}
 	return &p, nil
 }
 
