@@ -51,5 +51,27 @@ func TestClientOfFederation(t *testing.T) {
 		if got != want {
 			t.Errorf("with the proxy %s trusted the client is %q, want %q", name, got, want)
 		}
+		// So is who asks from which server an organisation can be followed.
+		there := &elsewhere{pages: map[string]string{"@maud@la.example": "https://la.example/authorize?uri="}}
+		server.Fediverse = there
+		e := s.put(directory.Entry{Kind: directory.Organisation, Name: "La Fourmilière"})[0]
+		e.Claimed, e.Fediverse = now, &directory.Fediverse{Handle: "la-fourmiliere"}
+		s.team(e)
+		ask := func(from string) int {
+			return s.get("/e/la-fourmiliere/follow?account=%40maud%40la.example", "X-Forwarded-For", from).StatusCode
+		}
+		code := 0
+		for range 40 {
+			if code = ask("198.51.100.7"); code == http.StatusTooManyRequests {
+				break
+			}
+		}
+		next := http.StatusSeeOther
+		if want == "0.0.0.0" {
+			next = http.StatusTooManyRequests // for us it is the same visitor
+		}
+		if got := ask("198.51.100.8"); code != http.StatusTooManyRequests || got != next {
+			t.Errorf("with the proxy %s trusted one visitor was answered %d in the end, and the next %d, want 429 and %d", name, code, got, next)
+		}
 	}
 }

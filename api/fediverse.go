@@ -72,6 +72,14 @@ func (a *askLimit) allow(visitor string) bool {
 	return l.Allow() && a.all.Allow()
 }
 
+// visitor is who that is for [askLimit.allow]: not the proxy in front of us.
+func (s *Server) visitor(c *fiber.Ctx) string {
+	if s.Accounts == nil {
+		return c.IP()
+	}
+	return s.Accounts.Client(c)
+}
+
 // askFor is how long a visitor waits for another server.
 const askFor = 8 * time.Second
 
@@ -142,7 +150,7 @@ func (s *Server) followPage(c *fiber.Ctx) error {
 		reason := "handle"
 		switch {
 		case v.Typed == "":
-		case !s.asks.allow(c.IP()):
+		case !s.asks.allow(s.visitor(c)):
 			reason = "often"
 			c.Status(http.StatusTooManyRequests)
 		default:
@@ -328,7 +336,7 @@ func (s *Server) movesTo(c *fiber.Ctx, e *directory.Entry, way string) (address,
 	if typed == "" {
 		return "", "handle"
 	}
-	if !s.asks.allow(c.IP()) {
+	if !s.asks.allow(s.visitor(c)) {
 		return "", "often"
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), askFor)
