@@ -21,7 +21,8 @@ type peer struct {
 	ahead map[directory.ID]directory.Seq // delivered in a later version than the change that was its turn
 	saved time.Time
 
-	renewed directory.Seq // told of new keys up to this change
+	renewed directory.Seq  // told of new keys up to this change
+	knows   map[string]int // by actor: the generation of keys that it took when it did not take the one whose turn it was
 
 	refusal      refusal // how it refuses what is sent; see refusals.go
 	refusalRev   int64
@@ -46,6 +47,7 @@ const saveEvery = 20 * time.Millisecond
 // later ones are passed over: so nothing before the cursor is owed to the peer, wherever we stop, and of several versions
 // only the latest is sent.
 func (p *peer) Consume(ctx context.Context, changes []directory.Change) error {
+	p.refusalKnown = false   // another node may have delivered meanwhile
 	before := changes[0].Seq // what the peer knows is the state below this
 	for i := range changes {
 		c := &changes[i]
@@ -100,7 +102,22 @@ func (p *peer) deliver(ctx context.Context, who identity, body []byte) error {
 	if err := directory.Held(ctx); err != nil {
 		return err
 	}
+	newest, err := s.identity(ctx, who.entry)
+	if err != nil {
+		return err
+	}
+	who.keys = newest.keys.upTo(max(who.keys.generation, p.knows[who.id]))
 	err = s.send(ctx, who, p.host, p.inbox, body, true)
+	if stranger(err) && who.keys.generation < newest.keys.generation {
+		// It has learnt of the new keys before its turn came, and the old ones are shown to nobody any more.
+		again := s.send(ctx, newest, p.host, p.inbox, body, true)
+		if again == nil {
+			p.knows[who.id] = newest.keys.generation
+			err = nil
+		} else {
+			err = plainer(err, again, stranger)
+		}
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -348,7 +348,7 @@ func (s *Service) drivePeers(ctx context.Context) error {
 		if driven[inbox] {
 			continue
 		}
-		p := &peer{s: s, inbox: inbox, host: f.Host, ahead: map[directory.ID]directory.Seq{}}
+		p := &peer{s: s, inbox: inbox, host: f.Host, ahead: map[directory.ID]directory.Seq{}, knows: map[string]int{}}
 		// Its cursor may be there from an earlier time, when somebody else of that inbox followed.
 		at, err := s.store.Cursor(ctx, p.Name())
 		if err == nil && at < f.Since {

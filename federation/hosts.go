@@ -124,23 +124,24 @@ func (h *hostStates) change(ctx context.Context, host string, change func(*Host)
 
 func isStale(err error) bool { return errors.Is(err, directory.ErrStale) }
 
-// scheme is the form of signature that a host takes.
-func (h *hostStates) scheme(host string) string {
+// schemes are the form of signature that a host took last, and the other one.
+func (h *hostStates) schemes(ctx context.Context, host string) (first, other string) {
 	s := h.of(host)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.Scheme
+	_ = h.load(ctx, s) // only a hint: without it the request may knock twice
+	if s.Scheme == schemeRFC9421 {
+		return schemeRFC9421, schemeCavage
+	}
+	return schemeCavage, schemeRFC9421
 }
 
-// otherScheme remembers that a host took the other form of signature.
-func (h *hostStates) otherScheme(ctx context.Context, host string) {
+// took remembers the form of signature that a host took.
+func (h *hostStates) took(ctx context.Context, host, scheme string) {
 	_ = h.change(ctx, host, func(s *Host) bool { // only a hint: without it the next request knocks twice again
-		if s.Scheme == schemeRFC9421 {
-			s.Scheme = schemeCavage
-		} else {
-			s.Scheme = schemeRFC9421
-		}
-		return true
+		changed := s.Scheme != scheme
+		s.Scheme = scheme
+		return changed
 	})
 }
 

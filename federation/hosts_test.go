@@ -132,7 +132,7 @@ func TestHostsInMemory(t *testing.T) {
 	}
 	busy := h.of("parle.example")
 	for i := range 2*maxHosts + 10 {
-		h.scheme(fmt.Sprintf("h%d.example", i))
+		h.of(fmt.Sprintf("h%d.example", i))
 	}
 	if len(h.all) > maxHosts || h.of("parle.example") != busy {
 		t.Errorf("%d hosts are in memory, the one that is spoken to: %v", len(h.all), h.of("parle.example") == busy)

@@ -110,31 +110,60 @@ func (s *Service) ourActor(ctx context.Context, address string) (who identity, o
 	return who, err == nil, err
 }
 
-// signBy is a signature of one of our actors on requests to host: in the form that it took last, draft-cavage-12 first.
-func (s *Service) signBy(who identity, host string, other bool) fetch.Sign {
+// signBy is a signature of one of our actors on requests, in one of the two forms.
+func (s *Service) signBy(who identity, scheme string) fetch.Sign {
 	signer := signature.Signer{KeyID: who.mainKeyID(), Key: who.keys.rsa}
-	modern := s.hosts.scheme(host) == schemeRFC9421
 	return func(r *http.Request, body []byte) error {
-		if modern != other {
+		if scheme == schemeRFC9421 {
 			return signer.RFC9421(r, body, s.Now())
 		}
 		return signer.Cavage(r, body, s.Now())
 	}
 }
 
-// knockingBy calls fn with a signature of one of our actors, and again with one of the other form when the host does not
-// know it by the first.
+// knockingBy calls fn with a signature of one of our actors, in the form that the host took last, draft-cavage-12 first; and
+// again with one of the other form when it does not know the actor by that.
 func (s *Service) knockingBy(ctx context.Context, who identity, host string, fn func(fetch.Sign) error) error {
-	err := fn(s.signBy(who, host, false))
-	var status *fetch.StatusError
-	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized && status.Code != http.StatusForbidden {
+	return s.knock(ctx, who, host, stranger, fn)
+}
+
+// knock is knockingBy, where unknown says which answers are for somebody who is not known.
+func (s *Service) knock(ctx context.Context, who identity, host string, unknown func(error) bool, fn func(fetch.Sign) error) error {
+	scheme, other := s.hosts.schemes(ctx, host)
+	err := fn(s.signBy(who, scheme))
+	if !unknown(err) {
 		return err
 	}
-	if again := fn(s.signBy(who, host, true)); again == nil {
-		s.hosts.otherScheme(ctx, host)
+	again := fn(s.signBy(who, other))
+	if again == nil {
+		s.hosts.took(ctx, host, other)
 		return nil
 	}
-	return err
+	return plainer(err, again, unknown)
+}
+
+// stranger reports whether a server said that it does not know who asks.
+func stranger(err error) bool {
+	return statusOf(err) == http.StatusUnauthorized || statusOf(err) == http.StatusForbidden
+}
+
+// statusOf is what a server answered, 0 when it did not.
+func statusOf(err error) int {
+	var status *fetch.StatusError
+	if errors.As(err, &status) {
+		return status.Code
+	}
+	return 0
+}
+
+// plainer is what came of two tries, of which the first was not known: that, unless the second answer is about something else
+// than who asks. A server that cannot read a signature may also say 400, or break over it.
+func plainer(first, second error, unknown func(error) bool) error {
+	switch code := statusOf(second); {
+	case unknown(second), code == 0, code == http.StatusBadRequest, code == http.StatusInternalServerError, code == http.StatusNotImplemented:
+		return first
+	}
+	return second
 }
 
 // knocking is knockingBy for the instance actor.

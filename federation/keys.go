@@ -46,6 +46,14 @@ func (k *keys) at(seq directory.Seq) *keys {
 	return k
 }
 
+// upTo returns the newest keys of that generation or one before.
+func (k *keys) upTo(generation int) *keys {
+	for k.previous != nil && k.generation > generation {
+		k = k.previous
+	}
+	return k
+}
+
 // storedKeys is the record of the keys; it never leaves the store but for backups.
 type storedKeys struct {
 	RSA        string        `json:"rsa"`     // PKCS #8 in PEM

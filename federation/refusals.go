@@ -19,12 +19,12 @@ type verdict int
 const (
 	accepted verdict = iota
 	away             // the host does not answer, or not now: it is asked later, and nobody there meanwhile
-	unknown          // it does not take our signature, or us; or there is no such inbox: asked later, others there are not held up
+	unknown          // it does not take our signature, or us; or there is no such inbox, or not there: asked later, others there are not held up
 	refused          // it will not have this activity: the next
 	vanished         // there will never be such an inbox again
 )
 
-// judgement is what an answer means. Signatures of both forms have been tried before 401 or 403 comes here.
+// judgement is what an answer means. Signatures of both forms, and the newest keys, have been tried before 401 or 403 comes here.
 func judgement(err error) verdict {
 	var status *fetch.StatusError
 	if err == nil {
@@ -34,7 +34,7 @@ func judgement(err error) verdict {
 		switch {
 		case status.Code == http.StatusGone:
 			return vanished
-		case status.Code == http.StatusUnauthorized, status.Code == http.StatusForbidden, status.Code == http.StatusNotFound:
+		case status.Code == http.StatusUnauthorized, status.Code == http.StatusForbidden, status.Code == http.StatusNotFound, status.Code/100 == 3:
 			return unknown
 		}
 	}

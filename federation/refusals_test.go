@@ -18,8 +18,8 @@ func TestJudgement(t *testing.T) {
 	for want, errs := range map[verdict][]error{
 		accepted: {nil},
 		away:     {answered(408), answered(425), answered(429), answered(500), answered(502), answered(503), errors.New("connection refused")},
-		unknown:  {answered(401), answered(403), answered(404)},
-		refused:  {answered(400), answered(405), answered(406), answered(413), answered(415), answered(422), answered(301), fetch.ErrForbidden},
+		unknown:  {answered(401), answered(403), answered(404), answered(301), answered(308)},
+		refused:  {answered(400), answered(405), answered(406), answered(413), answered(415), answered(422), fetch.ErrForbidden},
 		vanished: {answered(410)},
 	} {
 		for _, err := range errs {
@@ -50,7 +50,7 @@ func refusing(t *testing.T, now *time.Time) (*peer, func() *peer) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &peer{s: s, inbox: "https://loin.example/inbox", host: "loin.example", ahead: map[directory.ID]directory.Seq{}}
+		return &peer{s: s, inbox: "https://loin.example/inbox", host: "loin.example", ahead: map[directory.ID]directory.Seq{}, knows: map[string]int{}}
 	}
 	p := fresh()
 	for _, f := range []follower{
@@ -143,5 +143,45 @@ func TestKnownAgain(t *testing.T) {
 	}
 	if wait, _ := fresh().s.hosts.wait(t.Context(), p.host); wait <= 0 {
 		t.Error("a host that is away is not left alone")
+	}
+}
+
+// TestKnownAgainElsewhere: of two nodes one has delivered, then the other one, and now the first has its turn again. It knows what
+// the other one noted: an inbox that takes something now is not given up in months for what it refused then.
+func TestKnownAgainElsewhere(t *testing.T) {
+	now := time.Date(2027, 3, 1, 8, 0, 0, 0, time.UTC)
+	one, fresh := refusing(t, &now)
+	nothing := []directory.Change{{Seq: 1, Entry: directory.Entry{Origin: "ailleurs.example"}}}
+	turn := func(p *peer) {
+		t.Helper()
+		if err := p.Consume(t.Context(), nothing); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turn(one)
+	other := fresh()
+	turn(other)
+	var later *directory.Later
+	if err := other.judge(t.Context(), []byte(`{}`), answered(401)); !errors.As(err, &later) {
+		t.Fatalf("the other node: %v", err)
+	}
+	now = now.Add(time.Hour)
+	turn(one)
+	if err := one.judge(t.Context(), []byte(`{}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := one.s.store.Records(t.Context(), kindRefusal, "", 10); err != nil || len(r) != 0 {
+		t.Errorf("that it refused is noted on: %v, %v", r, err)
+	}
+	now = now.Add(2 * dropAfter)
+	turn(one)
+	if err := one.judge(t.Context(), []byte(`{}`), answered(404)); !errors.As(err, &later) {
+		t.Errorf("months later, one 404: %v", err)
+	}
+	if n := len(one.s.followers.accepted("", one.s.relayID())); n != 2 {
+		t.Errorf("%d of 2 follow", n)
 	}
 }

@@ -101,16 +101,7 @@ func (s *Service) Prove(name string, doc map[string]any) error {
 
 // knockingAs is knocking for the actor of a room.
 func (s *Service) knockingAs(ctx context.Context, name, host string, fn func(fetch.Sign) error) error {
-	err := fn(s.signBy(s.speaker(name), host, false))
-	var status *fetch.StatusError
-	if !errors.As(err, &status) || status.Code != http.StatusUnauthorized {
-		return err
-	}
-	if again := fn(s.signBy(s.speaker(name), host, true)); again == nil {
-		s.hosts.otherScheme(ctx, host)
-		return nil
-	}
-	return err
+	return s.knock(ctx, s.speaker(name), host, func(err error) bool { return statusOf(err) == http.StatusUnauthorized }, fn)
 }
 
 // FetchAs gets a document with the signature of a room's actor. Compressed answers are taken: see [fetch.Client.GetPacked].
@@ -214,6 +205,9 @@ func (s *Service) CheckProofOf(ctx context.Context, doc map[string]any, actor st
 
 // Authenticate returns the actor that signed a request without a body, or the answer for one that did not.
 func (s *Service) Authenticate(r *http.Request) (actor string, code int, why string) {
+	if !s.limits.client(clientOf(r)) {
+		return "", http.StatusTooManyRequests, ""
+	}
 	sig, err := signature.Parse(s.message(r, nil), s.Now())
 	if err != nil {
 		return "", http.StatusUnauthorized, err.Error()
@@ -223,7 +217,7 @@ func (s *Service) Authenticate(r *http.Request) (actor string, code int, why str
 	if p := s.policy.get(); host == "" || p.Blocked(host) {
 		return "", http.StatusForbidden, ""
 	}
-	if !s.limits.client(clientOf(r)) || s.limits.exhausted(host) {
+	if s.limits.exhausted(host) {
 		return "", http.StatusTooManyRequests, ""
 	}
 	ctx := withClient(r.Context(), r)
