@@ -169,6 +169,7 @@ func TestOrganisationGolden(t *testing.T) {
 	in.follows(other, in.relay())
 	e := fair()
 	e.Event.RegisterURL = ""
+	e.Images[0].URL = "/media/0123456789abcdef0123456789abcdef-1200.png" // as one that was uploaded here
 	org, e = in.organises(org, e)
 	own("", in.served(in.actor(org), 200))
 	own("-create", sent(p, "Create", 1))

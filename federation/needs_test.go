@@ -172,6 +172,7 @@ var needs = []need{
 	{"Mobilizon", "the parts of the address", "event", "location/id location/name location/address/streetAddress location/address/postalCode location/address/addressLocality location/address/addressRegion location/address/addressCountry", given, "the event has no place"},
 	{"Mobilizon", "lists that stay lists", events + " article", "to cc tag attachment", list, "it crashes on Enum"},
 	{"Mobilizon", "the picture by its name", "event", "attachment", including("name", "Banner"), "the event has no picture"},
+	{"every network", "a picture that was uploaded here by its whole address", "organisation-event", "attachment", including("url", "HOST/media/0123456789abcdef0123456789abcdef-1200.png"), "the event has no picture"},
 	{"Mobilizon", "the web site by its name", "event", "attachment", including("name", "Website"), "the event has no link"},
 	{"Mobilizon", "the collections of a group", "organisation actor", "members resources posts todos discussions events following", given, "its refresh stops"},
 	{"Mobilizon", "the collections are there, and empty", "empty organisation-empty", "orderedItems", empty, "its refresh stops"},

@@ -44,9 +44,10 @@ func (s *Service) document(ctx context.Context, who identity, e *directory.Entry
 	if e.Contact != nil {
 		o.Website = e.Contact.Website
 	}
-	if len(e.Images) > 0 && strings.HasPrefix(e.Images[0].URL, "https://") {
-		i := e.Images[0]
-		o.Image = &vocab.Image{URL: i.URL, Alt: i.Alt, MediaType: mediaType(i.URL)}
+	if len(e.Images) > 0 {
+		if address := s.absolute(e.Images[0].URL); address != "" {
+			o.Image = &vocab.Image{URL: address, Alt: e.Images[0].Alt, MediaType: mediaType(address)}
+		}
 	}
 	line := func(string) string { return placeText(e) }
 	if e.Kind == directory.Event {
