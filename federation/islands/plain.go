@@ -99,21 +99,34 @@ func Follow(ctx context.Context, store directory.Store, actor string, scope Scop
 	if policy, err = policyOf(policy); err != nil {
 		return Agreement{}, err
 	}
-	return decide(ctx, store, key, func(a *Agreement) error {
+	other := false // something else is wanted of an actor that is followed
+	a, err := decide(ctx, store, key, func(a *Agreement) error {
 		typed := strings.TrimSpace(actor)
-		if a.Plain == nil || a.Plain.Typed != typed {
+		stands := a.follows(typed)
+		other = stands && (a.Plain.Online != online || !sameScope(&a.In.Asked, &scope))
+		if !stands && (a.Plain == nil || a.Plain.Typed != typed) {
 			a.Actor, a.Inbox = "", ""
 			a.Plain = &Plain{Typed: typed}
 		}
 		a.Plain.Online = online
 		a.In.Asked, a.In.Agreed, a.In.Policy, a.In.Note = scope, Scope{Others: true}, policy, ""
-		if a.In.Active() {
-			return nil // it is followed, and hears nothing of what we take
+		if stands {
+			return nil // it hears nothing of what we take
 		}
 		a.In.Follow = "follows/" + uuid.NewString()
 		a.In.set(Asked, true, "Follow")
 		return nil
 	})
+	if err == nil && other {
+		err = askSoon(ctx, store, key, true)
+	}
+	return a, err
+}
+
+// follows reports whether a plain actor is followed, and is the one that an operator means who typed this. The handle, or the
+// name of the server alone, means the actor that is known by it, whatever was typed first; another address can be another actor.
+func (a *Agreement) follows(typed string) bool {
+	return a.Plain != nil && a.In.Active() && a.Actor != "" && (typed == a.Plain.Typed || typed == a.Actor || !strings.Contains(typed, "/"))
 }
 
 // policyOf is a policy, or the usual one.
@@ -252,7 +265,7 @@ func (s *Service) leftPlain(ctx context.Context, key string) error {
 			return false, nil
 		}
 		v.In.set(Ended, false, "")
-		v.In.Note = "the actor is gone"
+		v.In.Note = ""
 		return true, nil
 	})
 	s.stir()

@@ -54,6 +54,16 @@ func TestGancio(t *testing.T) {
 		}
 	}
 
+	// What it lists each time and is not taken counts once, until everything is looked at again.
+	for _, full := range []bool{false, true, false, false} {
+		if err := a.s.Sync(t.Context(), key, full); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := a.s.State(t.Context(), key); err != nil || len(st.Refused) != 1 || st.Refused["without a place"] != 1 {
+			t.Errorf("refused: %v, %v", st.Refused, err)
+		}
+	}
+
 	party["name"] = "Fête du marché, avancée"
 	f.serve(party)
 	f.post(f.Activity("Update", party))

@@ -1,6 +1,7 @@
 package islands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -32,6 +33,15 @@ const (
 // walk reads the outbox of a plain actor, newest first; with full as far as makes sense, and what is known of it is looked
 // at again. Servers do not say reliably what has changed or gone: so both is needed.
 func (s *Service) walk(ctx context.Context, peer *Agreement, full bool) error {
+	now, err := With(ctx, s.store, peer.Host) // what is wanted of it may be newer than what this process has at hand
+	if err != nil || now.Plain == nil || !now.In.Active() || now.Actor == "" {
+		return cmp.Or(err, fmt.Errorf("%s: %w", peer.Host, ErrNoAgreement))
+	}
+	peer = &now
+	scoped, err := s.inTerritory(ctx, peer)
+	if err != nil {
+		return err
+	}
 	doc, err := s.Network.RemoteActor(ctx, peer.Actor)
 	if err != nil {
 		if federation.Gone(err) {
@@ -43,7 +53,7 @@ func (s *Service) walk(ctx context.Context, peer *Agreement, full bool) error {
 	if !vocab.SameOrigin(next, peer.Actor) {
 		return fmt.Errorf("the outbox of %.200q is %.200q: %w", peer.Actor, next, errForm)
 	}
-	w := &walking{s: s, peer: peer, seen: map[string]bool{}}
+	w := &walking{s: s, peer: peer, full: full, seen: map[string]bool{}, wanted: fmt.Sprint(peer.Host, " ", scoped.In.Asked.Tag(), " ", peer.Plain.Online, " ")}
 	pages := walkNew
 	if full {
 		pages = walkAll
@@ -81,6 +91,8 @@ func (s *Service) walk(ctx context.Context, peer *Agreement, full bool) error {
 type walking struct {
 	s       *Service
 	peer    *Agreement
+	full    bool
+	wanted  string // of the peer: what was refused under another scope is looked at again
 	total   outcome
 	seen    map[string]bool // pages and things
 	items   int
@@ -174,11 +186,13 @@ func (w *walking) item(item any) (heard, bool) {
 	return heard{}, false
 }
 
-// take takes one thing. What has to be fetched is fetched when it is not known, and was not refused some hours ago.
+// take takes one thing. What has to be fetched is fetched when it is not known, and was not refused some hours ago. What comes
+// along and is refused each time is counted once.
 func (w *walking) take(ctx context.Context, h heard) error {
-	s, key := w.s, w.peer.Host+" "+h.id
+	s, key := w.s, w.wanted+h.id
+	before := s.refused.lately(key, s.Now())
 	if h.doc == nil {
-		if slices.Contains(s.Mirrors.plainWays(h.id), w.peer.Host) || s.refused.lately(key, s.Now()) || w.fetches >= walkFetches {
+		if slices.Contains(s.Mirrors.plainWays(h.id), w.peer.Host) || before || w.fetches >= walkFetches {
 			return nil
 		}
 		w.fetches++
@@ -188,10 +202,13 @@ func (w *walking) take(ctx context.Context, h heard) error {
 		return w.failed(ctx, err)
 	}
 	w.fails = 0
-	w.total.add(o)
-	if h.doc == nil && o.Written == 0 {
+	if h.doc == nil && o.Written == 0 || o.Refused > 0 {
 		s.refused.note(key, s.Now())
 	}
+	if h.doc != nil && before && !w.full {
+		o.Refused, o.Why = 0, nil
+	}
+	w.total.add(o)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package islands
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"archipel/directory"
@@ -29,24 +31,28 @@ func Statuses(ctx context.Context, store directory.Store, now time.Time) ([]Stat
 	}
 	all := make([]Status, len(list))
 	for i, a := range list {
-		st := Status{Agreement: a, Behind: -1}
-		if _, err := get(ctx, store, kindSync, a.Host, &st.Sync); err != nil {
+		all[i] = Status{Agreement: a, Behind: -1}
+		if _, err := get(ctx, store, kindSync, a.Host, &all[i].Sync); err != nil {
 			return nil, err
 		}
-		heard := st.Sync.Contact
-		if heard.IsZero() {
-			heard = a.In.Since
-		}
-		st.Stale = a.In.Active() && now.Sub(heard) > StaleAfter
-		for _, why := range []string{a.In.Error, a.Out.Error, st.Sync.Error} {
-			if why != "" {
-				st.Problem = why
-				break
-			}
-		}
-		all[i] = st
+		all[i].judge(now)
 	}
 	return all, nil
+}
+
+// judge says how an island fares of which the agreement is known, and how asking it went.
+func (st *Status) judge(now time.Time) {
+	heard := st.Sync.Contact
+	if heard.IsZero() {
+		heard = st.In.Since
+	}
+	st.Stale = st.In.Active() && now.Sub(heard) > StaleAfter
+	for _, why := range []string{st.In.Error, st.Out.Error, st.Sync.Error} {
+		if why != "" {
+			st.Problem = why
+			return
+		}
+	}
 }
 
 // Statuses lists the islands with what a running server knows of them besides.
@@ -55,6 +61,49 @@ func (s *Service) Statuses(ctx context.Context) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.complete(all)
+	return all, nil
+}
+
+// Standing lists the islands with which an agreement stands, as Statuses does, but from what this process has at hand of the
+// agreements, which it looks at again every few seconds: it is for pages that everybody may ask for, and what others leave here
+// who only knocked is not read for it.
+func (s *Service) Standing(ctx context.Context) ([]Status, error) {
+	var all []Status
+	for _, a := range s.cache.list() {
+		if a.In.Standing || a.Out.Standing {
+			all = append(all, Status{Agreement: *a})
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	at := make(map[string]*Status, len(all))
+	for i := range all {
+		at[all[i].Host] = &all[i]
+	}
+	err := eachRecord(ctx, s.store, kindSync, func(r directory.Record) error {
+		st := at[r.Key]
+		if st == nil {
+			return nil
+		}
+		if err := json.Unmarshal(r.Value, &st.Sync); err != nil {
+			return fmt.Errorf("record %s %s: %w: %w", kindSync, r.Key, directory.ErrCorrupt, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].judge(s.Now())
+	}
+	s.complete(all)
+	return all, nil
+}
+
+// complete adds what a running server knows.
+func (s *Service) complete(all []Status) {
 	counts := s.Mirrors.Counts()
 	told := map[string]directory.FollowerState{}
 	for _, f := range s.Directory.Followers() {
@@ -70,7 +119,6 @@ func (s *Service) Statuses(ctx context.Context) ([]Status, error) {
 			}
 		}
 	}
-	return all, nil
 }
 
 // AskNow lets the running server ask an island within seconds; with full, both sides compare everything.
@@ -82,7 +130,11 @@ func AskNow(ctx context.Context, store directory.Store, host string, full bool) 
 	if !a.In.Active() {
 		return ErrNoAgreement
 	}
-	_, err = change(ctx, store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
+	return askSoon(ctx, store, host, full)
+}
+
+func askSoon(ctx context.Context, store directory.Store, host string, full bool) error {
+	_, err := change(ctx, store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
 		v.Soon = true
 		if full {
 			v.Compared = time.Time{}
