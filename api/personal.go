@@ -124,7 +124,7 @@ func forgetIn(ctx context.Context, d *directory.Directory, a *account.Account, i
 		e.Private.Owners, e.Private.Editors = without(e.Private.Owners), without(e.Private.Editors)
 		others := len(e.Private.Owners) + len(e.Private.Editors)
 		if !t.public && others == 0 && before > 0 {
-			return d.Redact(ctx, "system", id, "")
+			return d.Redact(ctx, "system", id)
 		}
 		mine := strings.EqualFold(e.Private.Email, a.Mail)
 		if mine {

@@ -367,7 +367,7 @@ func TestRedactErasesForGood(t *testing.T) {
 	e = put(t, d, e)
 	e.Summary = "chez Jeanne"
 	put(t, d, e)
-	if err := d.Redact(t.Context(), "admin", e.ID, "asked"); err != nil {
+	if err := d.Redact(t.Context(), "admin", e.ID); err != nil {
 		t.Fatal(err)
 	}
 	d = openDirectory(t, directory.Options{Store: openStore(t, dir)})
@@ -395,7 +395,7 @@ func TestRedactionIsFinishedAfterACrash(t *testing.T) {
 	d := openDirectory(t, directory.Options{Store: store})
 	e := put(t, d, place("Jeanne"))
 	// What a process that died right after the change leaves behind.
-	blank := directory.Entry{ID: e.ID, Kind: e.Kind, Status: directory.Removed, Version: e.Version}
+	blank := directory.Entry{ID: e.ID, Kind: e.Kind, Status: directory.Removed, Version: e.Version, Private: &directory.Private{Mirror: &directory.Mirrored{Epoch: 3, Version: 7}}}
 	if _, err := d.Write(t.Context(), directory.Write{Op: directory.OpRedact, Entries: []directory.Entry{blank}}); err != nil {
 		t.Fatal(err)
 	}
@@ -404,6 +404,15 @@ func TestRedactionIsFinishedAfterACrash(t *testing.T) {
 		changes, err := store.Changes(context.Background(), 0, 1)
 		return err == nil && changes[0].Redacted && changes[0].Entry.Name == ""
 	})
+	eventually(t, "the redaction is done with", func() bool {
+		at, err := store.Cursor(context.Background(), "redact")
+		return err == nil && at == 2
+	})
+	// The log alone, as a backup has it, says still what keeps the entry from coming back.
+	changes, err := store.Changes(t.Context(), 1, 10)
+	if err != nil || len(changes) != 1 || changes[0].Entry.Private == nil || changes[0].Entry.Private.Mirror == nil || changes[0].Entry.Private.Mirror.Version != 7 {
+		t.Errorf("the redaction left %+v, %v", changes, err)
+	}
 }
 
 func TestOriginCannotBeTaken(t *testing.T) {

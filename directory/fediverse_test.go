@@ -97,7 +97,7 @@ func TestHandleIsForEver(t *testing.T) {
 	e.Status = directory.Removed
 	e = must(write("", e))
 	take("removed")
-	if err := d.Redact(t.Context(), "test", e.ID, ""); err != nil {
+	if err := d.Redact(t.Context(), "test", e.ID); err != nil {
 		t.Fatal(err)
 	}
 	take("erased")

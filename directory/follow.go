@@ -238,7 +238,8 @@ func (d *Directory) drive(ctx context.Context, f *follower) {
 	}
 }
 
-// redactor finishes redactions: a process may die between the change that says so and the erasing.
+// redactor finishes redactions: a process may die between the change that says so and the erasing. That change is written blank,
+// and stays: what it says of a mirrored entry keeps the entry from coming back, also where only the log is restored.
 type redactor struct{ store Store }
 
 func (redactor) Name() string { return "redact" }
@@ -247,7 +248,7 @@ func (redactor) Shared() bool { return true }
 func (r redactor) Consume(ctx context.Context, changes []Change) error {
 	for _, c := range changes {
 		if c.Op == OpRedact {
-			if _, err := r.store.Redact(ctx, c.Entry.ID, c.Seq); err != nil {
+			if _, err := r.store.Redact(ctx, c.Entry.ID, c.Seq-1); err != nil {
 				return err
 			}
 		}

@@ -91,8 +91,9 @@ func (d *Directory) Revert(ctx context.Context, author string, id ID, to, base S
 	return outcomes[0].Entry, outcomes[0].Err
 }
 
-// Redact removes an entry and erases the content of its whole history, for good. The changes keep their numbers.
-func (d *Directory) Redact(ctx context.Context, author string, id ID, note string) error {
+// Redact removes an entry and erases the content of its whole history, for good. The changes keep their numbers. The last one
+// stays as it is written here: blank, and without a word of why.
+func (d *Directory) Redact(ctx context.Context, author string, id ID) error {
 	current, err := d.Entry(ctx, id)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (d *Directory) Redact(ctx context.Context, author string, id ID, note strin
 		return fmt.Errorf("keep the handle of entry %s: %w", id, err)
 	}
 	blank := Entry{ID: id, Kind: current.Kind, Origin: current.Origin, Status: Removed, Version: current.Version}
-	outcomes, err := d.Write(ctx, Write{Author: author, Op: OpRedact, Note: note, Entries: []Entry{blank}})
+	outcomes, err := d.Write(ctx, Write{Author: author, Op: OpRedact, Entries: []Entry{blank}})
 	if err != nil {
 		return err
 	}
