@@ -152,7 +152,7 @@ func (s *Server) takeRelations(c *fiber.Ctx, was, e *directory.Entry, sent, type
 		}
 	}
 	e.Relations = list
-	err := s.check(c, was, &directory.Entry{Images: was.Images, Area: was.Area, OpeningHours: was.OpeningHours, Relations: list})
+	err := s.check(c, was, &directory.Entry{Kind: e.Kind, Images: was.Images, Area: was.Area, OpeningHours: was.OpeningHours, Relations: list})
 	var wrong directory.Invalid
 	if errors.As(err, &wrong) {
 		err = nil

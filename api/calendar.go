@@ -105,7 +105,7 @@ func (s *Server) undertakings(ctx context.Context, e *directory.Entry, f geo.Fil
 			f.Only = append(f.Only, s.Relations.Resolve(r.Target))
 		}
 	}
-	for _, r := range s.Relations.To(e.ID) {
+	for _, r := range s.Relations.To(e) {
 		if r.Rel == "partOf" || r.Rel == "organisedBy" {
 			f.Only = append(f.Only, r.Target)
 		}

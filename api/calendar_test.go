@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"archipel/api/account"
 	"archipel/directory"
 )
 
@@ -85,5 +86,45 @@ func TestCalendarLinks(t *testing.T) {
 	}
 	if strings.Contains(s.get("/e/autre").body, ".ics") {
 		t.Error("an organisation without events offers a calendar")
+	}
+}
+
+// TestNobodyElsesUndertakings: what another directory says that we organise, host or comprise is neither on our pages nor in
+// our feeds and calendars, nor is what a member ties to an organisation whose team he is not of.
+func TestNobodyElsesUndertakings(t *testing.T) {
+	s := openPosting(t)
+	anna, eve := s.member("Anna", trusted), s.member("Eve", trusted)
+	org := directory.Entry{Kind: directory.Organisation, Name: "Asso", Status: directory.Published, Private: &directory.Private{Owners: []string{anna.id}}}
+	org = s.put(org)[0]
+	forged := []directory.Entry{event("Faux un", paris(13, 14), ""), event("Faux deux", paris(14, 14), ""), event("Faux trois", paris(15, 14), "")}
+	for i, rel := range []string{"organisedBy", "partOf", "organises"} {
+		forged[i].Origin, forged[i].Relations = "b.example", []directory.Relation{{Rel: rel, Target: org.ID}}
+	}
+	s.put(forged...)
+	post := func(p *author, collection, name, rel string) answer {
+		e := `{"type":"Feature","geometry":{"type":"Point","coordinates":[4.39,45.44]},"properties":{"name":"` + name + `","relations":[{"rel":"` + rel + `","target":"` + string(org.ID) + `"}]`
+		if collection == "events" {
+			e += `,"event":{"start":"` + paris(16, 14).Format(time.RFC3339) + `","timezone":"Europe/Paris"}`
+		}
+		return p.program(account.ScopeRead, account.ScopeWrite).call("POST", "/api/collections/"+collection+"/items", geo1, e+"}}")
+	}
+	for _, rel := range []string{"organisedBy", "partOf"} {
+		if a := post(eve, "events", "Faux quatre", rel); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `"field":"relations[0].target"`) || !strings.Contains(a.body, `"code":"not_yours"`) {
+			t.Errorf("an event that says %s: %d %s", rel, a.StatusCode, a.body)
+		}
+	}
+	if a := post(eve, "initiatives", "Groupe local", "partOf"); a.StatusCode != http.StatusCreated {
+		t.Errorf("a part of a network: %d %s", a.StatusCode, a.body)
+	}
+	for name, rel := range map[string]string{"Vrai un": "organisedBy", "Vrai deux": "partOf"} {
+		if a := post(anna, "events", name, rel); a.StatusCode != http.StatusCreated {
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
+		}
+	}
+	for _, path := range []string{"/e/asso", "/e/asso.ics", "/e/asso.atom", "/e/asso.rss"} {
+		body := s.get(path).body
+		if strings.Contains(body, "Faux") || !strings.Contains(body, "Vrai un") || !strings.Contains(body, "Vrai deux") {
+			t.Errorf("%s says\n%s", path, body)
+		}
 	}
 }

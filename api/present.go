@@ -314,7 +314,7 @@ func (p presenter) related(ctx context.Context, e *directory.Entry) ([]frontend.
 			targets[r.Rel] = append(targets[r.Rel], id)
 		}
 	}
-	for _, r := range p.s.Relations.To(e.ID) {
+	for _, r := range p.s.Relations.To(e) {
 		if rel := reversed[r.Rel]; !slices.Contains(targets[rel], r.Target) { // both sides may say it
 			targets[rel] = append(targets[rel], r.Target)
 		}

@@ -293,15 +293,21 @@ func (s *Server) check(c *fiber.Ctx, was, e *directory.Entry) error {
 			problems = append(problems, invalidParam(field, directory.CodeUnknown, string(r.Target))...)
 		case err != nil:
 			return err
-		case (r.Rel == "organises" || r.Rel == "organisedBy" || r.Rel == "hosts") && account.May(account.From(c), account.EntryEdit, &target) != nil:
-			// It would show on the page of somebody else's entry.
-			problems = append(problems, directory.Problem{Field: field, Code: directory.CodeNotHere})
+		case binds(e.Kind, r.Rel) && account.May(account.From(c), account.EntryEdit, &target) != nil:
+			// It would show on the page of somebody else's entry, or in its calendar.
+			problems = append(problems, directory.Problem{Field: field, Code: directory.CodeNotYours})
 		}
 	}
 	if len(problems) > 0 {
 		return problems
 	}
 	return nil
+}
+
+// binds reports whether by a relation an entry of a kind puts itself, or its target, into what others are told of its target. A
+// group may say by itself of which network it is a part; an event that says so is in the calendar of that.
+func binds(kind directory.Kind, rel string) bool {
+	return rel == "organises" || rel == "organisedBy" || rel == "hosts" || rel == "partOf" && kind == directory.Event
 }
 
 func zonesOf(e *directory.Entry) []string {

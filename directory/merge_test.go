@@ -83,7 +83,7 @@ func TestMergeUnitesAndIsTakenBack(t *testing.T) {
 	if id, ok := d.BySource(other.Source.Key()); !ok || id != kept.ID {
 		t.Errorf("the record of the source is that of %s", id)
 	}
-	if got := relations.To(kept.ID); len(got) != 1 || got[0].Target != fan.ID || relations.Resolve(other.ID) != kept.ID {
+	if got := relations.To(&kept); len(got) != 1 || got[0].Target != fan.ID || relations.Resolve(other.ID) != kept.ID {
 		t.Errorf("relations to what was merged: %v", got)
 	}
 	if again, err := d.Merge(t.Context(), m); err != nil || again.Version != now.Version {
@@ -112,7 +112,7 @@ func TestMergeUnitesAndIsTakenBack(t *testing.T) {
 	if id, _ := d.BySource(other.Source.Key()); id != other.ID {
 		t.Errorf("the record of the source is that of %s, want the other's", id)
 	}
-	if relations.Resolve(other.ID) != other.ID || len(relations.To(kept.ID)) != 0 {
+	if relations.Resolve(other.ID) != other.ID || len(relations.To(&kept)) != 0 {
 		t.Error("relations still lead to the kept entry")
 	}
 	if _, err := d.Unmerge(t.Context(), "account:mod", "", other.ID, back.Version); !errors.As(err, new(directory.Invalid)) {

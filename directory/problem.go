@@ -28,6 +28,7 @@ const (
 	CodeOrder      = "order"        // the end comes before the start
 	CodeImmutable  = "immutable"    // this field cannot be changed
 	CodeNotHere    = "not_here"     // this field does not belong to this kind of entry
+	CodeNotYours   = "not_yours"    // only those who keep the other entry can say so
 )
 
 // Error gives the problem in English, for logs and programs.

@@ -3,29 +3,39 @@ package directory
 import (
 	"slices"
 	"sync"
+	"unique"
 )
 
 // Relations is a [View] of who points to whom, so that a relation can be read from its other end, and of which entry lives
 // on in which, so that what points to a merged entry goes on leading somewhere. The zero value is ready.
 type Relations struct {
 	mu     sync.RWMutex
-	to     map[ID][]Relation // by target; Target names the entry that points
-	from   map[ID][]ID       // targets by the entry that points
-	merged map[ID]ID         // into which entry it was merged
-	parts  map[ID][]ID       // what was merged into it
+	to     map[ID][]pointer // by target
+	from   map[ID][]ID      // targets by the entry that points
+	merged map[ID]ID        // into which entry it was merged
+	parts  map[ID][]ID      // what was merged into it
 }
+
+// pointer is a relation as its target sees it: Target names the entry that points.
+type pointer struct {
+	Relation
+	origin unique.Handle[string] // of the entry that points
+}
+
+// bound are the relations by which an entry shows as the work of another one.
+var bound = []string{"organises", "organisedBy", "hosts", "partOf"}
 
 // Apply implements [View].
 func (r *Relations) Apply(entries []Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.to == nil {
-		r.to, r.from, r.merged, r.parts = map[ID][]Relation{}, map[ID][]ID{}, map[ID]ID{}, map[ID][]ID{}
+		r.to, r.from, r.merged, r.parts = map[ID][]pointer{}, map[ID][]ID{}, map[ID]ID{}, map[ID][]ID{}
 	}
 	for i := range entries {
 		e := &entries[i]
 		for _, target := range r.from[e.ID] {
-			drop(r.to, target, func(rel Relation) bool { return rel.Target == e.ID })
+			drop(r.to, target, func(p pointer) bool { return p.Target == e.ID })
 		}
 		delete(r.from, e.ID)
 		if into, was := r.merged[e.ID]; was {
@@ -39,8 +49,9 @@ func (r *Relations) Apply(entries []Entry) {
 		if !e.Public() {
 			continue
 		}
+		origin := unique.Make(e.Origin)
 		for _, rel := range e.Relations {
-			r.to[rel.Target] = append(r.to[rel.Target], Relation{Rel: rel.Rel, Target: e.ID})
+			r.to[rel.Target] = append(r.to[rel.Target], pointer{Relation{Rel: rel.Rel, Target: e.ID}, origin})
 			r.from[e.ID] = append(r.from[e.ID], rel.Target)
 		}
 	}
@@ -55,20 +66,21 @@ func drop[T any](m map[ID][]T, key ID, gone func(T) bool) {
 	}
 }
 
-// To lists the relations that public entries have to id, or to what was merged into it; Target is the entry that points.
-func (r *Relations) To(id ID) []Relation {
+// To lists the relations that public entries have to e, or to what was merged into it; Target is the entry that points. What
+// an entry says that belongs to another directory than e puts nothing under e's name: that it is organised by e, for instance,
+// only the directory of both can know.
+func (r *Relations) To(e *Entry) []Relation {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if len(r.parts[id]) == 0 {
-		return append([]Relation(nil), r.to[id]...)
-	}
+	origin := unique.Make(e.Origin)
 	var list []Relation
-	all := []ID{id}
+	all := []ID{e.ID}
 	for i := 0; i < len(all); i++ {
-		for _, rel := range r.to[all[i]] {
-			if rel.Target != id && !slices.Contains(list, rel) {
-				list = append(list, rel)
+		for _, p := range r.to[all[i]] {
+			if p.origin != origin && slices.Contains(bound, p.Rel) || p.Target == e.ID || len(all) > 1 && slices.Contains(list, p.Relation) {
+				continue
 			}
+			list = append(list, p.Relation)
 		}
 		for _, part := range r.parts[all[i]] {
 			if !slices.Contains(all, part) {
