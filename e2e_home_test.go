@@ -21,7 +21,7 @@ func TestBrowser(t *testing.T) {
 		name string
 		run  func(*testing.T, *browser)
 	}{
-		{"the watch sees", watchSees}, {"filters", filters}, {"map", moveTheMap}, {"entry", openEntries}, {"phone", onAPhone},
+		{"the watch sees", watchSees}, {"filters", filters}, {"map", moveTheMap}, {"entry", openEntries}, {"late answers", lateAnswers}, {"phone", onAPhone},
 		{"keyboard", byKeyboard}, {"tab order", tabOrder}, {"keyboard on a phone", keyboardOnPhone},
 		{"without script", withoutScript}, {"budget", budgets}, {"paper", onPaper},
 		{"dark", inTheDark}, {"still", withoutMotion}, {"light", lightMode}, {"languages", inTwoLanguages}, {"errors", errorPages},

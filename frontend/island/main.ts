@@ -14,7 +14,8 @@ class Island {
   private starting = false;
   private listURL = location.pathname + location.search; // what the list in the page shows
   private scroll = 0; // of the list, while an entry stands in its place
-  private pending: AbortController | null = null;
+  private pending: AbortController | null = null; // what asks for the list
+  private turn = 0; // the visitor's newest step between list and entries; an entry of an older one is dropped when it arrives
   private movedLast = false; // the newest history entry is a move of the map
 
   constructor(private readonly config: Config) {
@@ -112,8 +113,7 @@ class Island {
     url.searchParams.delete("after");
     this.offerSearchHere(false);
     if (this.browse?.hidden) this.showList();
-    await this.load(url, { history: this.movedLast ? "replace" : "push", keepMap: true });
-    this.movedLast = true;
+    if (await this.load(url, { history: this.movedLast ? "replace" : "push", keepMap: true })) this.movedLast = true;
   }
 
   /** Lists those who share an address. */
@@ -184,6 +184,7 @@ class Island {
     }
     this.pending?.abort();
     const pending = (this.pending = new AbortController());
+    if (!how.keepMap) this.turn++; // a map that still moves does not take back the entry that was pressed on it
     const results = id("results")!;
     results.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => this.say(this.text.waiting!), 2000);
@@ -220,10 +221,17 @@ class Island {
     }
   }
 
+  /** Leaves the list as it is, whatever was asked for. */
+  private forget(): void {
+    this.pending?.abort();
+    id("results")?.removeAttribute("aria-busy");
+  }
+
   private async more(link: HTMLAnchorElement): Promise<void> {
     link.setAttribute("aria-busy", "true");
     try {
       const next = await fetchFragment(new URL(link.href));
+      if (!link.isConnected) return; // the list is another one by now, or has these already
       const added = [...next.querySelectorAll("#list > li")];
       id("list")!.append(...added);
       const place = link.closest(".next")!;
@@ -232,7 +240,8 @@ class Island {
       else place.remove();
       added[0]?.querySelector<HTMLElement>("a")?.focus();
     } catch {
-      location.href = link.href;
+      if (link.isConnected && !this.browse!.hidden) location.href = link.href;
+      else link.removeAttribute("aria-busy");
     }
   }
 
@@ -260,8 +269,11 @@ class Island {
   // One entry in the list's place
 
   private async openEntry(path: string, push: boolean): Promise<void> {
+    const turn = ++this.turn;
     try {
       const next = await fetchFragment(new URL(path, location.origin));
+      if (turn !== this.turn) return;
+      this.forget(); // a list that came after it would give it its own address
       if (push) history.pushState({ inside: true }, "", path);
       if (this.browse && !this.browse.hidden) {
         this.scroll = this.scroller().scrollTop;
@@ -277,12 +289,14 @@ class Island {
       this.map?.highlight(null);
       this.map?.select(this.selected());
     } catch (e) {
+      if (turn !== this.turn) return;
       console.error(e);
       location.href = path; // the page itself says what is wrong
     }
   }
 
   private showList(): void {
+    this.turn++;
     const entry = id("entry");
     const slug = entry?.querySelector<HTMLAnchorElement>(".provenance a[href*='/history']")?.pathname.replace(/\/history$/, "");
     entry?.remove();
@@ -300,6 +314,8 @@ class Island {
   private async route(): Promise<void> {
     const { pathname, search } = location;
     this.movedLast = false;
+    this.turn++;
+    this.forget();
     if (/^\/e\/[^/]+$/.test(pathname)) return this.openEntry(pathname, false);
     if (pathname !== "/" || !this.browse) return location.reload();
     if (this.browse.hidden) this.showList();
