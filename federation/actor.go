@@ -75,7 +75,7 @@ func (s *Service) relayDocument(who identity) map[string]any {
 	for k, v := range map[string]any{
 		"type": "Application", "preferredUsername": "relay", "name": site.Name, "summary": paragraph(site.Summary), "url": s.base + "/about",
 		"manuallyApprovesFollowers": s.policy.get().Mode != ModeOpen, "discoverable": true, "indexable": true,
-		"attachment": []any{website(s.base)},
+		"attachment": []any{s.website(s.base)},
 	} {
 		doc[k] = v
 	}

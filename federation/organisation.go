@@ -74,16 +74,20 @@ func (s *Service) target(e *directory.Entry) string {
 func (s *Service) facts(e *directory.Entry) []any {
 	list := []any{}
 	if e.Contact != nil && e.Contact.Website != "" {
-		list = append(list, website(e.Contact.Website))
+		list = append(list, s.website(e.Contact.Website))
 	}
 	if where := placeText(e); where != "" {
-		list = append(list, map[string]any{"type": "PropertyValue", "name": "Address", "value": html.EscapeString(where)})
+		list = append(list, fact(factNames(s.Site().Lang).address, html.EscapeString(where)))
 	}
-	return append(list, map[string]any{"type": "PropertyValue", "name": s.Site().Name, "value": anchor(s.pageURL(e))})
+	return append(list, fact(s.Site().Name, anchor(s.pageURL(e))))
 }
 
-func website(address string) map[string]any {
-	return map[string]any{"type": "PropertyValue", "name": "Website", "value": anchor(address)}
+func fact(name, value string) map[string]any {
+	return map[string]any{"type": "PropertyValue", "name": name, "value": value}
+}
+
+func (s *Service) website(address string) map[string]any {
+	return fact(factNames(s.Site().Lang).website, anchor(address))
 }
 
 func anchor(address string) string {

@@ -69,6 +69,15 @@ var months = map[string][]string{
 	"en": {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 }
 
+// factNames are what the lines of a profile are called in the language of the site: other servers show them as they are.
+func factNames(lang string) (names struct{ website, address string }) {
+	names.website, names.address = "Website", "Address"
+	if base, _, _ := strings.Cut(strings.ToLower(lang), "-"); base == "fr" {
+		names.website, names.address = "Site web", "Adresse"
+	}
+	return names
+}
+
 // dateText writes when something takes place, in its own time zone: "1 July 2027, 18:00".
 func dateText(t time.Time, allDay bool, lang string) string {
 	base, _, _ := strings.Cut(strings.ToLower(lang), "-")

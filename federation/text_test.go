@@ -75,6 +75,15 @@ func TestForeignHTML(t *testing.T) {
 	}
 }
 
+// TestFactNames: the lines of a profile have names in the language of the site, where the interface has it.
+func TestFactNames(t *testing.T) {
+	for lang, want := range map[string]string{"fr": "Site web, Adresse", "fr-CA": "Site web, Adresse", "en": "Website, Address", "de": "Website, Address", "": "Website, Address"} {
+		if n := factNames(lang); n.website+", "+n.address != want {
+			t.Errorf("in %q: %v", lang, n)
+		}
+	}
+}
+
 // FuzzHTML lets nothing through that runs, frames, styles or loads, and changes nothing that passed once.
 func FuzzHTML(f *testing.F) {
 	for _, a := range attacks {
