@@ -17,6 +17,7 @@ func (s *Service) Settle(d time.Duration) { s.settle = d }
 func (s *Service) ForgetActors(ctx context.Context) error {
 	s.actors.mu.Lock()
 	clear(s.actors.m)
+	s.actors.size = 0
 	s.actors.mu.Unlock()
 	return eachRecord(ctx, s.store, kindActor, func(r directory.Record) error { return s.store.DeleteRecord(ctx, kindActor, r.Key, 0) })
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // maxActivity leaves room for what is stored beside an activity.
-const maxActivity = directory.MaxRecordValue - 4<<10
+const maxActivity = directory.MaxRecordValue - 32<<10
 
 // message is a request as it must have been signed: with our own scheme and host, whatever it claims. The web server uses the
 // memory of its texts again, so that nothing of it may be kept.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"archipel/federation/fetch"
 	"archipel/federation/vocab"
 )
 
@@ -13,7 +14,7 @@ const Relay = "relay"
 // Object gets an object or an actor from where its id says, asked for by the instance actor. Its id is address, or where
 // address leads on the same server; whoever names it has no say in what it is.
 func (s *Service) Object(ctx context.Context, address string) (map[string]any, error) {
-	return s.fetchDocument(ctx, address)
+	return s.fetchDocument(ctx, address, fetch.MaxBody)
 }
 
 // ActorOf finds the address of an actor by its handle, "name@server". It may lead to another server: some have their

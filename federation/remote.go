@@ -26,6 +26,13 @@ const (
 	keyRetry    = 5 * time.Second     // so is one that names a key which it did not list: it may have a new one
 	awayFor     = 10 * time.Second    // so is one whose server did not answer: many things may wait for it
 	maxInMemory = 5000
+
+	// What strangers say of themselves costs us no more than that, however they say it.
+	maxActorSent   = 256 << 10 // bytes of an actor's document, as it comes
+	maxActorKept   = 16 << 10  // bytes of what is kept of it
+	maxActorsBytes = 32 << 20  // of all that are in memory
+	maxActorKeys   = 20
+	maxActorNames  = 50 // addresses of one actor that it had elsewhere
 )
 
 // errStranger is a remote actor who cannot be known: not there, or not what it should be.
@@ -38,16 +45,21 @@ var errCrowd = errors.New("too many new actors of this domain, try again later")
 type remoteActor struct {
 	ID      string         `json:"id"`
 	Fetched time.Time      `json:"fetched"`
-	Doc     map[string]any `json:"doc"` // as it was received
+	Doc     map[string]any `json:"doc"` // what is read of it: see [leanActor]
 
 	keys map[string]crypto.PublicKey // by id
+	size int                         // of Doc, in bytes
 }
 
 // readActor takes what matters of an actor's document. Keys that say they are somebody else's are left out.
 func readActor(doc map[string]any, fetched time.Time) (*remoteActor, error) {
-	a := &remoteActor{ID: vocab.Text(doc, "id"), Fetched: fetched, Doc: doc, keys: map[string]crypto.PublicKey{}}
+	doc, size := leanActor(doc)
+	a := &remoteActor{ID: vocab.Text(doc, "id"), Fetched: fetched, Doc: doc, keys: map[string]crypto.PublicKey{}, size: size}
 	if a.ID == "" || vocab.Host(a.inbox()) != vocab.Host(a.ID) {
 		return nil, fmt.Errorf("%.200q has no inbox of its own: %w", a.ID, errStranger)
+	}
+	if size > maxActorKept {
+		return nil, fmt.Errorf("%.200q says %d bytes of itself: %w", a.ID, size, fetch.ErrTooLarge)
 	}
 	for _, ref := range vocab.Refs(doc, "publicKey") {
 		if vocab.Text(ref.Doc, "owner") != a.ID {
@@ -82,9 +94,10 @@ func (a *remoteActor) sharedInbox() string {
 
 // actorCache knows remote actors: in memory, in the store, and where they live.
 type actorCache struct {
-	s  *Service
-	mu sync.Mutex
-	m  map[string]*remoteActor
+	s    *Service
+	mu   sync.Mutex
+	m    map[string]*remoteActor
+	size int // of the documents in m, in bytes
 
 	away   map[string]absence // by id
 	owners map[string]string  // by the ids of keys that have documents of their own
@@ -143,16 +156,27 @@ func (c *actorCache) known(ctx context.Context, id string) (*remoteActor, error)
 func (c *actorCache) remember(a *remoteActor) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.m) >= maxInMemory {
+	c.drop(a.ID)
+	if len(c.m) >= maxInMemory || c.size+a.size > maxActorsBytes {
 		clear(c.m)
+		c.size = 0
 	}
 	c.m[a.ID] = a
+	c.size += a.size
+}
+
+// drop takes an actor out of memory. The caller holds c.mu.
+func (c *actorCache) drop(id string) {
+	if a := c.m[id]; a != nil {
+		c.size -= a.size
+		delete(c.m, id)
+	}
 }
 
 // forget drops an actor who is gone.
 func (c *actorCache) forget(ctx context.Context, id string) error {
 	c.mu.Lock()
-	delete(c.m, id)
+	c.drop(id)
 	c.mu.Unlock()
 	return c.s.store.DeleteRecord(ctx, kindActor, hashKey(id), 0)
 }
@@ -183,7 +207,7 @@ func (c *actorCache) fetch(ctx context.Context, id string, isNew bool) (*remoteA
 			return nil, err
 		}
 	}
-	doc, err := c.s.fetchDocument(ctx, id)
+	doc, err := c.s.fetchDocument(ctx, id, maxActorSent)
 	if err != nil {
 		if temporary(err) && ctx.Err() == nil {
 			c.noteAbsence(id, err)
@@ -289,7 +313,7 @@ func (c *actorCache) keyDocument(ctx context.Context, keyID string) (map[string]
 	if err := c.crowded(ctx, keyID); err != nil {
 		return nil, err
 	}
-	doc, err := c.s.fetchDocument(ctx, keyID)
+	doc, err := c.s.fetchDocument(ctx, keyID, maxActorSent)
 	if err != nil && temporary(err) && ctx.Err() == nil {
 		c.noteAbsence(keyID, err)
 	}
@@ -297,8 +321,8 @@ func (c *actorCache) keyDocument(ctx context.Context, keyID string) (map[string]
 }
 
 // fetchDocument gets a document from where its id says: what is served at an address must have it as its id, or lead to
-// its id on the same server, where it is asked again.
-func (s *Service) fetchDocument(ctx context.Context, address string) (map[string]any, error) {
+// its id on the same server, where it is asked again. It may have so many bytes.
+func (s *Service) fetchDocument(ctx context.Context, address string, most int) (map[string]any, error) {
 	for range 2 {
 		host := vocab.Host(address)
 		if p := s.policy.get(); host == "" || p.Blocked(host) {
@@ -311,6 +335,9 @@ func (s *Service) fetchDocument(ctx context.Context, address string) (map[string
 		})
 		if err != nil {
 			return nil, fmt.Errorf("fetch %.200q: %w", address, err)
+		}
+		if len(a.Body) > most {
+			return nil, fmt.Errorf("fetch %.200q: %d bytes: %w", address, len(a.Body), fetch.ErrTooLarge)
 		}
 		doc, err := fetch.Object(a.Body)
 		if err != nil {

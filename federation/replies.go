@@ -91,7 +91,7 @@ func (s *Service) keepFor(state ReplyState) time.Time {
 // is wished here by now: words that they changed or made private do not come back when somebody thinks again.
 func (s *Service) reply(ctx context.Context, a *vocab.Activity) error {
 	o := vocab.ReadThing(a.Object().Doc)
-	if !vocab.SameOrigin(o.ID, a.Actor) {
+	if !vocab.SameOrigin(o.ID, a.Actor) || len(o.ID) > vocab.MaxAddress {
 		return nil // not theirs to say
 	}
 	var at place

@@ -21,6 +21,9 @@ const (
 	Public  = Context + "#Public"
 )
 
+// MaxAddress is how long the address of an activity, an object or an actor may be, in bytes: longer ones are nobody's.
+const MaxAddress = 2000
+
 // ErrForm is a document that is no activity that we can understand.
 var ErrForm = errors.New("not a well-formed activity")
 
@@ -43,7 +46,7 @@ type Activity struct {
 func (a *Activity) Object() Ref { return a.Objects[0] }
 
 // Peek reads as much of an activity as tells from whom it is, without the library: it must have an id, a type, one actor and
-// an object. [Read] has the last word on what it means.
+// an object, and no id or actor longer than [MaxAddress]. [Read] has the last word on what it means.
 func Peek(doc map[string]any) (*Activity, error) {
 	a := &Activity{ID: text(doc["id"]), Doc: doc}
 	for _, v := range list(doc["type"]) {
@@ -64,6 +67,9 @@ func Peek(doc map[string]any) (*Activity, error) {
 	}
 	if a.Actor == "" || len(a.Objects) == 0 {
 		return nil, fmt.Errorf("not one actor, or no object: %w", ErrForm)
+	}
+	if len(a.ID) > MaxAddress || len(a.Actor) > MaxAddress {
+		return nil, fmt.Errorf("an id or an actor of more than %d bytes: %w", MaxAddress, ErrForm)
 	}
 	return a, nil
 }
