@@ -228,6 +228,10 @@ func (s *Service) allowed(w http.ResponseWriter, r *http.Request) bool {
 
 // signedBy is the host whose key signed a request without a body; when there is none, the request has its answer.
 func (s *Service) signedBy(w http.ResponseWriter, r *http.Request) (host string, ok bool) {
+	if !s.limits.client(clientOf(r)) {
+		refuseFor(w, http.StatusTooManyRequests, "")
+		return "", false
+	}
 	sig, err := signature.Parse(s.message(r, nil), s.Now())
 	if err != nil {
 		refuse(w, http.StatusUnauthorized, err.Error())
@@ -238,8 +242,8 @@ func (s *Service) signedBy(w http.ResponseWriter, r *http.Request) (host string,
 		refuse(w, http.StatusForbidden, "")
 		return "", false
 	}
-	if !s.limits.client(clientOf(r)) || s.limits.exhausted(host) {
-		refuse(w, http.StatusTooManyRequests, "")
+	if s.limits.exhausted(host) {
+		refuseFor(w, http.StatusTooManyRequests, "")
 		return "", false
 	}
 	key, err := s.actors.keyAlone(withClient(r.Context(), r), sig.KeyID)
@@ -248,12 +252,20 @@ func (s *Service) signedBy(w http.ResponseWriter, r *http.Request) (host string,
 	}
 	if err != nil {
 		code, why := s.unverified(err)
-		refuse(w, code, why)
+		refuseFor(w, code, why)
 		return "", false
 	}
 	if !s.limits.request(host) {
-		refuse(w, http.StatusTooManyRequests, "")
+		refuseFor(w, http.StatusTooManyRequests, "")
 		return "", false
 	}
 	return host, true
+}
+
+// refuseFor is [refuse] of a server that may ask again: where that helps, it is told when.
+func refuseFor(w http.ResponseWriter, code int, why string) {
+	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "60")
+	}
+	refuse(w, code, why)
 }

@@ -219,6 +219,10 @@ func (s *Service) pass(ctx context.Context, p *Passed) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if errors.Is(sent, errCrowd) { // we have not asked it: that says nothing of the server
+		p.Ended, p.Next, p.Why = old, now.Add(time.Hour), short(sent.Error(), 300)
+		return nil
+	}
 	p.Tries++
 	if sent == nil {
 		p.Sent, p.Why, p.Next = now, "", time.Time{}
