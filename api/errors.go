@@ -62,7 +62,7 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, account.ErrMailTaken), errors.Is(err, account.ErrLastAdmin):
 		return http.StatusConflict
-	case errors.Is(err, account.ErrBusy):
+	case errors.Is(err, account.ErrBusy), errors.Is(err, errUploadsFull):
 		return http.StatusServiceUnavailable
 	case errors.Is(err, directory.ErrFull):
 		return http.StatusInsufficientStorage
@@ -133,6 +133,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		v.Text = words.Plural("account.limited", int(limited.After.Minutes())+1)
 	case errors.Is(err, account.ErrBusy):
 		v.Text = words.Text("account.busy")
+	case errors.Is(err, errUploadsFull):
+		v.Text = words.Text("posting.uploads_full")
 	}
 	var gone goneError
 	if errors.As(err, &gone) {

@@ -23,30 +23,7 @@ import (
 	"archipel/frontend"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 )
-
-// maxUpload is the largest body of a request that brings a picture, in bytes: the picture and a form around it.
-const maxUpload = media.MaxBytes + 1<<20
-
-// takesPictures reports whether requests to a path may bring a picture.
-func takesPictures(path string) bool {
-	return strings.HasPrefix(path, "/add/") || strings.HasPrefix(path, "/e/") && (strings.HasSuffix(path, "/edit") || strings.HasSuffix(path, "/suggest"))
-}
-
-// widen lets the requests that bring pictures be larger than any other. It is asked before a body is read.
-func widen(server *fasthttp.Server) {
-	server.HeaderReceived = func(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		path, _, _ := strings.Cut(string(h.RequestURI()), "?")
-		if h.IsPost() && takesImports(path) {
-			return fasthttp.RequestConfig{MaxRequestBodySize: maxImport + 1<<20}
-		}
-		if h.IsPost() && takesPictures(path) {
-			return fasthttp.RequestConfig{MaxRequestBodySize: maxUpload}
-		}
-		return fasthttp.RequestConfig{}
-	}
-}
 
 // takePicture keeps the picture that a form brought and adds it to the form's. The problem is nil when there was none or
 // when it is kept.
@@ -70,6 +47,10 @@ func (s *Server) takePicture(c *fiber.Ctx, values, sent url.Values) *directory.P
 	}
 	if err := account.Check(c, account.EntrySuggest, nil); err != nil {
 		return &directory.Problem{Field: "picture", Code: directory.CodeImmutable}
+	}
+	var limited *account.Limited
+	if err := s.Accounts.LimitPictures(c); errors.As(err, &limited) {
+		return &directory.Problem{Field: "picture", Code: "pictures_many", Params: map[string]any{"minutes": minutes(limited)}}
 	}
 	f, err := head.Open()
 	if err != nil {
@@ -187,25 +168,49 @@ func (s *Server) picture(c *fiber.Ctx) error {
 	return c.SendStream(f, int(f.Size)) // closes it at the end
 }
 
-// How long a picture is kept after anything last referred to it, and how often that is looked at.
-const (
-	pictureLife  = 90 * 24 * time.Hour
-	sweepPicture = 24 * time.Hour
-)
-
-// TendPictures erases pictures that nothing has referred to for a long while, once a day, until ctx ends.
-func (s *Server) TendPictures(ctx context.Context) {
+// dropLost takes away the pictures of ours that are not kept any more. A picture of which nobody can say stays.
+func (s *Server) dropLost(ctx context.Context, e *directory.Entry) {
 	if s.Media == nil {
 		return
 	}
-	tick := time.NewTicker(sweepPicture)
-	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(ctx, pictureAnswers)
+	defer cancel()
+	e.Images = slices.DeleteFunc(slices.Clone(e.Images), func(m directory.Image) bool {
+		if !strings.HasPrefix(m.URL, media.Prefix) {
+			return false
+		}
+		kept, err := s.Media.Has(ctx, m.URL)
+		if err != nil {
+			s.Log.Error("pictures cannot be read", "err", err)
+		}
+		return err == nil && !kept
+	})
+}
+
+// How long a picture is kept after anything last referred to it, and how often that is looked at: also by a server that is
+// started anew every night.
+const (
+	pictureLife  = 90 * 24 * time.Hour
+	sweepFirst   = 10 * time.Minute
+	sweepPicture = 24 * time.Hour
+)
+
+// TendPictures erases pictures that nothing has referred to for a long while, soon after the start and once a day, until ctx ends.
+func (s *Server) TendPictures(ctx context.Context) { s.tendPictures(ctx, sweepFirst) }
+
+func (s *Server) tendPictures(ctx context.Context, first time.Duration) {
+	if s.Media == nil {
+		return
+	}
+	next := time.NewTimer(first)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-next.C:
 		}
+		next.Reset(sweepPicture)
 		if n, err := s.SweepPictures(ctx, s.Now().Add(-pictureLife)); err != nil && ctx.Err() == nil {
 			s.Log.Error("pictures could not be tended", "err", err)
 		} else if n > 0 {

@@ -64,7 +64,7 @@ func (s *Server) showVersions(c *fiber.Ctx, wrong, note string) error {
 	p.Title = l.Text("versions.title", "Name", e.Name)
 	show, names := s.presenter(p.Lang), map[string]string{}
 	v := frontend.VersionsView{Slug: e.Slug, Name: e.Name, Version: int64(e.Version), Public: e.Public(), Wrong: wrong, Note: note,
-		MayRevert: account.May(account.From(c), account.ModerateDecide, &e) == nil}
+		MayRevert: e.Origin == "" && account.May(account.From(c), account.ModerateDecide, &e) == nil}
 	for i := range changes[:min(len(changes), versionsPerPage)] {
 		ch := &changes[i]
 		author, err := s.authorFor(ctx, ch.Author, names)
@@ -130,6 +130,9 @@ func (s *Server) showVersions(c *fiber.Ctx, wrong, note string) error {
 	}
 	if done, _ := seqParam(c, "done"); done > 0 && wrong == "" {
 		v.Done = l.Text("versions.done", "N", strconv.FormatInt(int64(done), 10))
+		if n, err := strconv.Atoi(c.Query("lost")); err == nil && n > 0 {
+			v.Done += " " + l.Plural("versions.lost", n)
+		}
 	}
 	return s.render(c, frontend.Versions(p, v))
 }
@@ -155,6 +158,9 @@ func (s *Server) revert(c *fiber.Ctx) error {
 	}
 	if err := secret(account.Check(c, account.ModerateDecide, &e), &e); err != nil {
 		return err
+	}
+	if e.Origin != "" { // what it was may be what its origin took back, or what no agreement stands behind
+		return &account.Refusal{Action: account.ModerateDecide, Reason: account.ReasonElsewhere}
 	}
 	// The address has a "to" of its own: the newer one of the versions that are compared, which FormValue prefers.
 	to, err := strconv.ParseInt(string(c.Context().PostArgs().Peek("to")), 10, 64)
@@ -184,11 +190,15 @@ func (s *Server) revert(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.Redirect("/e/"+url.PathEscape(back.Slug)+"/versions?done="+strconv.FormatInt(to, 10), http.StatusSeeOther)
+	query := "?done=" + strconv.FormatInt(to, 10)
+	if past, err := s.Directory.At(c.UserContext(), e.ID, directory.Seq(to)); err == nil && len(past.Entry.Images) > len(back.Images) {
+		query += "&lost=" + strconv.Itoa(len(past.Entry.Images)-len(back.Images))
+	}
+	return c.Redirect("/e/"+url.PathEscape(back.Slug)+"/versions"+query, http.StatusSeeOther)
 }
 
 // goBack makes an entry what it was after the change to. Its team stays who it is now, and what is public does not go back
-// to waiting.
+// to waiting. Pictures that were erased meanwhile stay away.
 func (s *Server) goBack(ctx context.Context, author string, now directory.Entry, to, base directory.Seq, note string) (directory.Entry, error) {
 	past, err := s.Directory.At(ctx, now.ID, to)
 	if err != nil {
@@ -199,6 +209,7 @@ func (s *Server) goBack(ctx context.Context, author string, now directory.Entry,
 	}
 	e := past.Entry
 	e.Version, e.Private = base, now.Private
+	s.dropLost(ctx, &e)
 	if now.Public() && (e.Status == directory.Pending || e.Status == directory.Draft) {
 		e.Status = directory.Published
 	}

@@ -164,8 +164,10 @@ func (s *Server) takeStep(c *fiber.Ctx, d *draft, step string) error {
 		problems = append(problems, directory.Problem{Field: "categories", Code: directory.CodeRequired})
 	}
 	if d.rev > 0 || strings.TrimSpace(d.Values.Get("name")) != "" { // a form sent empty is not worth keeping
-		if err := s.saveDraft(c.UserContext(), d); err != nil {
+		if refused, err := s.keepDraft(c, d); err != nil {
 			return err
+		} else if refused != nil {
+			return s.showStep(c, d, step, append(problems, *refused), show)
 		}
 	}
 	if v.Get("action") == "keep" { // the island keeps what is typed
@@ -185,6 +187,25 @@ func (s *Server) takeStep(c *fiber.Ctx, d *draft, step string) error {
 	}
 	return s.sendEntry(c, d, e, v)
 }
+
+// keepDraft saves what was typed. It gives a problem when somebody without an account has more kept than anybody needs: it is
+// on the form, and nowhere else.
+func (s *Server) keepDraft(c *fiber.Ctx, d *draft) (refused *directory.Problem, err error) {
+	var limited *account.Limited
+	if d.rev == 0 {
+		if err := s.Accounts.LimitDrafts(c); errors.As(err, &limited) {
+			return &directory.Problem{Field: "name", Code: "drafts_many", Params: map[string]any{"minutes": minutes(limited)}}, nil
+		}
+	}
+	err = s.saveDraft(c.UserContext(), d)
+	if errors.Is(err, errDraftLarge) {
+		return &directory.Problem{Field: "description", Code: "draft_large"}, nil
+	}
+	return nil, err
+}
+
+// minutes is how long somebody has to wait, at least one.
+func minutes(l *account.Limited) int { return int(l.After.Minutes()) + 1 }
 
 // build makes the entry of a draft, with everything that is wrong with it.
 func (s *Server) build(d *draft) (directory.Entry, directory.Invalid) {

@@ -38,7 +38,18 @@ const (
 	draftLife        = 90 * 24 * time.Hour
 	visitorDraftLife = 7 * 24 * time.Hour
 	maxDrafts        = 50
+
+	maxVisitorDraft = 64 << 10 // bytes of a draft of somebody without an account
 )
+
+// errDraftLarge is for a draft of somebody without an account that is larger than any entry needs.
+var errDraftLarge = errors.New("the draft is too large")
+
+// draftFields are the fields that the steps have, what only helps to fill them in aside: nothing else is kept.
+var draftFields = regexp.MustCompile(`^(kind|name|categories|where|lat|lon|approximate|area\.zones|address\.[A-Za-z]{1,20}|summary|description|lang|tags|organiser|sender|note` +
+	`|contact\.(name|phone|email|website)|links\[[0-9]{1,2}\]\.(url|title|rel)|images\[[0-9]\]\.(url|alt|credit|order|remove)|openingHours|accessibility\.wheelchair` +
+	`|hours\.(was|mode|holidays|comment|season\.(from|to)|(mo|tu|we|th|fr|sa|su|ph)\.(closed|[0-9]\.(from|to)))` +
+	`|event\.(allDay|startDate|startTime|endDate|endTime|repeat|until|timezone|status|price|attendanceUrl|registerUrl))$`)
 
 var tokenForm = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
@@ -107,7 +118,8 @@ func decodeDraft(r directory.Record) (*draft, error) {
 }
 
 // saveDraft keeps a draft. Of two windows that write at once, the later wins: it is one person's. One that was sent or discarded
-// meanwhile does not come back: the error is a [sentError], or wraps [directory.ErrNotFound].
+// meanwhile does not come back: the error is a [sentError], or wraps [directory.ErrNotFound]. It is errDraftLarge for what nobody
+// without an account may keep.
 func (s *Server) saveDraft(ctx context.Context, d *draft) error {
 	d.Changed = s.Now().UTC()
 	b, err := json.Marshal(d)
@@ -117,6 +129,9 @@ func (s *Server) saveDraft(ctx context.Context, d *draft) error {
 	life := draftLife
 	if strings.HasPrefix(d.key, "visitor/") {
 		life = visitorDraftLife
+		if len(b) > maxVisitorDraft {
+			return errDraftLarge
+		}
 	}
 	for try := 0; ; try++ {
 		err = s.Directory.Store().PutRecord(ctx, kindDraft, directory.Record{Key: d.key, Value: b, Rev: d.rev, Expires: time.Now().Add(life)}) // stores go by their own clock
@@ -213,11 +228,7 @@ func (d *draft) merge(step string, v url.Values) {
 		drop("event.allDay", "links[", "images[", "hours.")
 	}
 	for key, list := range v {
-		switch key {
-		case "csrf", "action", "not_same", "fax", "version", "place", "zone", "picture_alt":
-			continue
-		}
-		if len(key) < 80 && len(d.Values) < 300 {
+		if draftFields.MatchString(key) && len(d.Values) < 300 {
 			d.Values[key] = list
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 // proxies are the reverse proxies whose word is taken for where a request comes from.
@@ -73,9 +74,14 @@ func clientKey(a netip.Addr) string {
 
 func (s *Service) client(c *fiber.Ctx) string {
 	peer, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return s.ClientOf(peer, &c.Request().Header)
+}
+
+// ClientOf is [Service.Client] of a request of which only the header was read.
+func (s *Service) ClientOf(peer netip.Addr, h *fasthttp.RequestHeader) string {
 	forwarded := ""
 	// Several lines of the header are one list (RFC 9110, 5.3).
-	for _, line := range c.Request().Header.PeekAll(fiber.HeaderXForwardedFor) {
+	for _, line := range h.PeekAll(fiber.HeaderXForwardedFor) {
 		if forwarded != "" {
 			forwarded += ","
 		}

@@ -14,6 +14,26 @@ func (s *Service) LimitSuggestions(c *fiber.Ctx) error {
 	return s.limits.all(limitKey{limitSuggestIP, s.client(c)})
 }
 
+// What those without an account may have kept before anybody has read it: as much at once as a class in a library does, and
+// then ten an hour.
+var (
+	limitDraftIP   = limit{"draft ip", 40, 4 * time.Hour}
+	limitPictureIP = limit{"picture ip", 40, 4 * time.Hour}
+)
+
+// LimitDrafts counts an entry that somebody without an account begins; the error is a [*Limited].
+func (s *Service) LimitDrafts(c *fiber.Ctx) error { return s.limitVisitor(c, limitDraftIP) }
+
+// LimitPictures counts a picture of somebody without an account; the error is a [*Limited].
+func (s *Service) LimitPictures(c *fiber.Ctx) error { return s.limitVisitor(c, limitPictureIP) }
+
+func (s *Service) limitVisitor(c *fiber.Ctx, of limit) error {
+	if From(c).SignedIn() {
+		return nil
+	}
+	return s.limits.take(of, s.client(c))
+}
+
 // Limits of what people make us send to others, or make others read.
 var (
 	limitClaim  = limit{"claim", 6, 24 * time.Hour}
