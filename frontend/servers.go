@@ -175,6 +175,14 @@ type KeysView struct {
 	Whose, Label string
 }
 
+// PolicyView asks before a policy shuts followers out.
+type PolicyView struct {
+	Mode        string // a code of the locale's [server_mode]
+	SignedFetch bool
+	Loses       int
+	None        bool // no server is allowed yet
+}
+
 // ServersURL is the operator's page of the fediverse.
 const ServersURL = "/admin/fediverse"
 

@@ -155,14 +155,8 @@ func (s *Service) blocksPage(c *fiber.Ctx) error {
 		v.Wrong = append(v.Wrong, frontend.BlockWrong{Line: w.Line, Field: w.Field, Value: w.Value, Why: w.Why})
 	}
 	v.WrongMore = len(u.List.Wrong) - len(v.Wrong)
-	servers, _, err := s.Federation.Servers(c.UserContext())
-	if err != nil {
+	if v.Followers, err = s.loses(c.UserContext(), &after); err != nil {
 		return err
-	}
-	for i := range servers {
-		if name := servers[i].Host.Host; !policy.Blocked(name) && after.Blocked(name) {
-			v.Followers += servers[i].Followers
-		}
 	}
 	return s.Render(c, frontend.Blocks(p, v))
 }

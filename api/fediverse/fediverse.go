@@ -66,6 +66,7 @@ func (s *Service) Routes(app fiber.Router, h House) {
 	door := account.Require(account.PeersManage)
 	at := frontend.ServersURL
 	app.Get(at, door, s.overviewPage)
+	app.Get(at+"/policy", door, s.policyPage)
 	app.Post(at+"/policy", door, s.changePolicy)
 	app.Post(at+"/allowed", door, s.changeAllowed)
 	app.Post(at+"/followers", door, s.decideFollower)

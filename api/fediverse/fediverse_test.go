@@ -187,6 +187,47 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
+// TestAllowlistIsAskedFor: a mode that shuts followers out says how many, and asks; what else was chosen is kept.
+func TestAllowlistIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	admin := w.somebody(account.Admin)
+	friend, other := fedtest.NewPeer(t), fedtest.NewPeer(t)
+	for _, p := range []*fedtest.Peer{friend, other} {
+		w.sends(p, p.Activity("Follow", w.base+"/ap/relay"))
+	}
+	count := func() int {
+		list, err := federation.Followers(t.Context(), w.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	ask := func(words ...string) {
+		t.Helper()
+		a := admin.form("/admin/fediverse", "/admin/fediverse/policy", "mode", "allowlist", "signed_fetch", "1")
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, "/admin/fediverse/policy?") || count() != 2 || w.fed.Policy().Mode != federation.ModeOpen {
+			t.Fatalf("nothing is asked: %d %s, %d follow", a.status, a.location, count())
+		}
+		body := admin.page(a.location)
+		for _, want := range append(words, `name="mode" value="allowlist"`, `name="signed_fetch" value="1"`, `name="sure" value="1"`) {
+			if !strings.Contains(body, want) {
+				t.Errorf("the question does not show %q", want)
+			}
+		}
+	}
+	ask("2 abonné·es seront perdu·es", "Aucun serveur n’est admis")
+	// With its port: all peers of a test are one machine.
+	admin.done("/admin/fediverse/allowed", "domain", hostOf(friend), "action", "add")
+	ask("1 abonné·e sera perdu·e")
+	admin.done("/admin/fediverse/policy", "mode", "allowlist", "signed_fetch", "1", "sure", "1")
+	if list, err := federation.Followers(t.Context(), w.store); err != nil || len(list) != 1 || list[0].Actor != friend.ID() {
+		t.Errorf("who follows now: %v, %v", list, err)
+	}
+	// Where nobody is lost nothing is asked.
+	admin.done("/admin/fediverse/policy", "mode", "open")
+	admin.done("/admin/fediverse/policy", "mode", "allowlist")
+}
+
 // TestBlockLists: a list is shown before it is in force; rows that are wrong are named; what it says is only text.
 func TestBlockLists(t *testing.T) {
 	w := newWorld(t)

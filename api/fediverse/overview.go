@@ -169,17 +169,58 @@ func (s *Service) people(ctx context.Context, l *frontend.Localizer, followers [
 	return list, nil
 }
 
+// policyPage asks before a mode shuts followers out.
+func (s *Service) policyPage(c *fiber.Ctx) error {
+	mode := federation.Mode(c.Query("mode"))
+	loses, err := s.losesBy(c.UserContext(), mode)
+	if err != nil {
+		return err
+	}
+	p, _ := s.begins(c, "servers.policy_title")
+	policy := s.Federation.Policy()
+	return s.Render(c, frontend.PolicySure(p, frontend.PolicyView{Mode: string(mode), SignedFetch: c.Query("signed_fetch") != "", Loses: loses, None: len(policy.Allowed) == 0}))
+}
+
+// losesBy is how many followers another mode shuts out.
+func (s *Service) losesBy(ctx context.Context, mode federation.Mode) (int, error) {
+	if !slices.Contains([]federation.Mode{federation.ModeOpen, federation.ModeAllowlist, federation.ModeQuarantine}, mode) {
+		return 0, unknown("mode", string(mode))
+	}
+	after := s.Federation.Policy()
+	after.Mode = mode
+	return s.loses(ctx, &after)
+}
+
+// loses is how many followers another policy shuts out. They cannot be had back.
+func (s *Service) loses(ctx context.Context, after *federation.Policy) (n int, err error) {
+	before := s.Federation.Policy()
+	servers, _, err := s.Federation.Servers(ctx)
+	for i := range servers {
+		if host := servers[i].Host.Host; !before.Blocked(host) && after.Blocked(host) {
+			n += servers[i].Followers
+		}
+	}
+	return n, err
+}
+
 // changePolicy says who may take part, and to whom posts are shown.
 func (s *Service) changePolicy(c *fiber.Ctx) error {
 	ctx := c.UserContext()
-	mode := federation.Mode(c.FormValue("mode"))
-	if !slices.Contains([]federation.Mode{federation.ModeOpen, federation.ModeAllowlist, federation.ModeQuarantine}, mode) {
-		return unknown("mode", string(mode))
+	mode, signed := federation.Mode(c.FormValue("mode")), c.FormValue("signed_fetch") != ""
+	loses, err := s.losesBy(ctx, mode)
+	if err != nil {
+		return err
+	}
+	if loses > 0 && c.FormValue("sure") != "1" {
+		q := url.Values{"mode": {string(mode)}}
+		if signed {
+			q.Set("signed_fetch", "1")
+		}
+		return c.Redirect(frontend.ServersURL+"/policy?"+q.Encode(), http.StatusSeeOther)
 	}
 	if _, err := s.Federation.ChangePolicy(ctx, func(p *federation.Policy) error { p.Mode = mode; return nil }); err != nil {
 		return err
 	}
-	signed := c.FormValue("signed_fetch") != ""
 	if err := s.SetSignedFetch(ctx, signed); err != nil {
 		return err
 	}
