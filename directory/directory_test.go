@@ -170,7 +170,9 @@ func TestBatchTellsWhichWereRefused(t *testing.T) {
 	d := openDirectory(t, directory.Options{})
 	bad := place("swapped")
 	bad.Sites = []orb.Point{{45.44, 104.39}}
-	outcomes, err := d.Write(t.Context(), directory.Write{Author: "test", Entries: []directory.Entry{place("a"), bad, {Kind: directory.Place}, place("b")}})
+	early := place("early") // of the year -1 in UTC, which no store can write
+	early.Created = time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
+	outcomes, err := d.Write(t.Context(), directory.Write{Author: "test", Entries: []directory.Entry{place("a"), bad, {Kind: directory.Place}, early, place("b")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +185,7 @@ func TestBatchTellsWhichWereRefused(t *testing.T) {
 		}
 		got = append(got, line)
 	}
-	want := "created|failed geometry swapped|failed name required|created"
+	want := "created|failed geometry swapped|failed name required|failed created out_of_range|created"
 	if strings.Join(got, "|") != want {
 		t.Errorf("got %q, want %q", strings.Join(got, "|"), want)
 	}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/teambition/rrule-go"
 )
 
 // Span is one date of an event. End is exclusive; it equals Start when the event has no known end.
@@ -74,11 +72,9 @@ func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Loc
 			spans = append(spans, s)
 		}
 	}
-	starts := v.starts(from.Add(-length-26*time.Hour), to, loc)
-	for _, start := range starts {
-		if len(spans) >= limit && len(moved) == 0 {
-			break
-		}
+	// As many as are wanted, besides those that are over by then and those that may be elsewhere.
+	enough := limit + 3*maxTimesADay + len(v.Overrides)
+	for _, start := range v.starts(from.Add(-length).Add(-26*time.Hour), to, enough, loc) {
 		add(start)
 	}
 	// An override may move a date into the window from outside it.
@@ -97,34 +93,37 @@ func (v *Schedule) Occurrences(from, to time.Time, limit int, fallback *time.Loc
 	return spans
 }
 
-// starts are when the dates of a recurring event begin by its rule, from one moment to another, ascending. The rule counts
-// in what clocks show, so that no change of them moves it.
-func (v *Schedule) starts(from, to time.Time, loc *time.Location) []time.Time {
-	out := slices.DeleteFunc(slices.Clone(v.RDates), func(t time.Time) bool { return t.Before(from) || t.After(to) })
-	if v.RRule == "" && !v.Start.Before(from) && !v.Start.After(to) {
-		out = append(out, v.Start)
-	}
-	if option, err := rrule.StrToROption(v.RRule); err == nil && v.RRule != "" && option.Freq <= rrule.DAILY {
-		first := shown(v.Start.In(loc))
-		option.Dtstart = first
-		if until, ok := v.Until(loc); ok {
-			option.Until = shown(until.In(loc))
-		}
-		if rule, err := rrule.NewRRule(*option); err == nil {
-			for _, w := range rule.Between(shown(from.In(loc)), shown(to.In(loc)), true) {
-				at := v.Start
-				if !w.Equal(first) {
-					at = whenShown(w, loc)
-				}
-				out = append(out, at)
-			}
-		}
-	}
+// starts are when the dates of a recurring event begin by its rule, from one moment to another, ascending, at most as many by
+// the rule as said. The rule counts in what clocks show, so that no change of them moves it. A rule that cannot be read has none.
+func (v *Schedule) starts(from, to time.Time, most int, loc *time.Location) []time.Time {
 	without := make(map[int64]bool, len(v.ExDates))
 	for _, t := range v.ExDates {
 		without[t.Unix()] = true
 	}
-	out = slices.DeleteFunc(out, func(t time.Time) bool { return without[t.Unix()] })
+	out := slices.DeleteFunc(slices.Clone(v.RDates), func(t time.Time) bool { return t.Before(from) || t.After(to) || without[t.Unix()] })
+	if v.RRule == "" && !v.Start.Before(from) && !v.Start.After(to) && !without[v.Start.Unix()] {
+		out = append(out, v.Start)
+	}
+	if rule, err := ParseRule(v.RRule); v.RRule != "" && err == nil {
+		first := shown(v.Start.In(loc))
+		rule.Until = time.Time{}
+		if until, ok := v.Until(loc); ok {
+			rule.Until = shown(until.In(loc))
+		}
+		for w := range rule.Dates(first, shown(from.In(loc)), shown(to.In(loc))) {
+			at := v.Start
+			if !w.Equal(first) {
+				at = whenShown(w, loc)
+			}
+			if without[at.Unix()] {
+				continue
+			}
+			if most--; most < 0 {
+				break
+			}
+			out = append(out, at)
+		}
+	}
 	slices.SortFunc(out, time.Time.Compare)
 	return slices.CompactFunc(out, func(a, b time.Time) bool { return a.Unix() == b.Unix() })
 }
@@ -170,9 +169,40 @@ func (o Occurrence) apply(s Span, length time.Duration, loc *time.Location) Span
 	return s
 }
 
-// Next returns the date that is on at now or comes next, leaving out cancelled ones unless all are.
+// Extent is the first and the last moment that v names itself: its start, extra dates, and where dates were moved. What its rule
+// adds comes after its start.
+func (v *Schedule) Extent() (first, last time.Time) {
+	first, last = v.Start, v.Start
+	take := func(t time.Time) {
+		if t.Before(first) {
+			first = t
+		}
+		if t.After(last) {
+			last = t
+		}
+	}
+	for _, t := range v.RDates {
+		take(t)
+	}
+	for _, o := range v.Overrides {
+		if !o.Start.IsZero() {
+			take(o.Start)
+		}
+	}
+	return first, last
+}
+
+// Next returns the date that is on at now or comes next, leaving out cancelled ones unless all are. It looks far ahead: an event
+// is over only when nothing comes any more.
 func (v *Schedule) Next(now time.Time, fallback *time.Location) (Span, bool) {
 	spans := v.Occurrences(now, now.AddDate(3, 0, 0), 60, fallback)
+	if len(spans) == 0 {
+		_, last := v.Extent()
+		if last.Before(now) {
+			last = now
+		}
+		spans = v.Occurrences(now, last.AddDate(farAhead, 0, 0), 60, fallback)
+	}
 	for _, s := range spans {
 		if s.State != Cancelled {
 			return s, true
@@ -183,6 +213,9 @@ func (v *Schedule) Next(now time.Time, fallback *time.Location) (Span, bool) {
 	}
 	return Span{}, false
 }
+
+// farAhead is for how many years no date of a rule may come while its event is not over.
+const farAhead = 30
 
 // StateAt is the state of the date that takes place at start, after its move if it was moved.
 func (v *Schedule) StateAt(start time.Time) EventState {

@@ -68,3 +68,31 @@ func TestNextLeavesOutCancelled(t *testing.T) {
 		t.Errorf("got %s %v, want %s", got, ok, want)
 	}
 }
+
+// TestNextFarAhead: what comes in many years is not over, and what is over stays so.
+func TestNextFarAhead(t *testing.T) {
+	now, far := paris(t, "2027-03-14 12:00"), paris(t, "2033-05-01 18:00").UTC()
+	for name, c := range map[string]struct {
+		v    Schedule
+		want string
+	}{
+		"once":                    {Schedule{Start: far}, "2033-05-01"},
+		"once, moved":             {Schedule{Start: far.AddDate(-8, 0, 0), RDates: []time.Time{far}}, "2033-05-01"},
+		"a series to come":        {Schedule{Start: far, RRule: "FREQ=WEEKLY"}, "2033-05-01"},
+		"every leap day":          {Schedule{Start: paris(t, "2020-02-29 18:00").UTC(), RRule: "FREQ=YEARLY;INTERVAL=12"}, "2032-02-29"},
+		"a date moved far ahead":  {Schedule{Start: far.AddDate(-8, 0, 0), RRule: "FREQ=DAILY;COUNT=1", Overrides: []Occurrence{{Original: far.AddDate(-8, 0, 0), Start: far}}}, "2033-05-01"},
+		"over":                    {Schedule{Start: far.AddDate(-8, 0, 0)}, ""},
+		"a series that is over":   {Schedule{Start: far.AddDate(-8, 0, 0), RRule: "FREQ=WEEKLY;COUNT=5"}, ""},
+		"a series that has ended": {Schedule{Start: far.AddDate(-8, 0, 0), RRule: "FREQ=WEEKLY;UNTIL=20260101"}, ""},
+	} {
+		c.v.Timezone = "Europe/Paris"
+		next, ok := c.v.Next(now, nil)
+		got := ""
+		if ok {
+			got = next.Start.Format("2006-01-02")
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

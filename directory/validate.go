@@ -8,12 +8,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
-	"github.com/teambition/rrule-go"
 	"golang.org/x/text/language"
 )
 
@@ -384,72 +382,6 @@ func (c *checker) media(e *Entry) {
 	}
 }
 
-func (c *checker) when(e *Entry) {
-	v := e.Event
-	if v == nil {
-		if e.Kind == Event && e.Status != Removed && e.Status != Draft {
-			c.add("event.start", CodeRequired, nil)
-		}
-		return
-	}
-	if e.Kind != Event {
-		c.add("event", CodeNotHere, nil)
-		return
-	}
-	year := func(field string, t time.Time) {
-		if !t.IsZero() && (t.Year() < 1800 || t.Year() > 2200) {
-			c.add(field, CodeOutOfRange, map[string]any{"value": t.Format(time.RFC3339), "min": 1800, "max": 2200})
-		}
-	}
-	if v.Start.IsZero() {
-		c.add("event.start", CodeRequired, nil)
-	}
-	year("event.start", v.Start)
-	year("event.end", v.End)
-	if !v.End.IsZero() && v.End.Before(v.Start) {
-		c.add("event.end", CodeOrder, nil)
-	}
-	if v.Timezone != "" {
-		if _, err := time.LoadLocation(v.Timezone); err != nil || v.Timezone == "Local" {
-			c.invalid("event.timezone", CodeUnknown, v.Timezone)
-		}
-	}
-	if v.RRule != "" {
-		if o, err := rrule.StrToROption(v.RRule); err != nil || len(v.RRule) > MaxLine {
-			c.invalid("event.rrule", CodeInvalid, v.RRule)
-		} else if o.Freq > rrule.DAILY {
-			c.invalid("event.rrule", CodeUnknown, v.RRule) // several times a day is a timetable, not an event
-		}
-	}
-	c.many("event.exdates", len(v.ExDates), 1_000)
-	c.many("event.rdates", len(v.RDates), 1_000)
-	c.many("event.overrides", len(v.Overrides), 1_000)
-	states := []EventState{"", Scheduled, Cancelled, Postponed, Rescheduled, MovedOnline, Tentative}
-	if !slices.Contains(states, v.State) {
-		c.invalid("event.status", CodeUnknown, string(v.State))
-	}
-	for i, o := range v.Overrides {
-		field := fmt.Sprintf("event.overrides[%d]", i)
-		if !slices.Contains(states, o.State) {
-			c.invalid(field+".status", CodeUnknown, string(o.State))
-		}
-		if o.Original.IsZero() {
-			c.add(field+".recurrenceId", CodeRequired, nil)
-		}
-		if !o.End.IsZero() && o.End.Before(o.Start) {
-			c.add(field+".end", CodeOrder, nil)
-		}
-	}
-	c.link("event.attendanceUrl", v.AttendanceURL, "http", "https")
-	c.link("event.registerUrl", v.RegisterURL, "http", "https", "mailto")
-	c.line("event.price", v.Price, MaxLine)
-	if c.many("event.languages", len(v.Languages), MaxList) {
-		for i, l := range v.Languages {
-			c.lang(fmt.Sprintf("event.languages[%d]", i), l)
-		}
-	}
-}
-
 func (c *checker) provenance(e *Entry) {
 	if e.Licence != "" && !validLicence(e.Licence) {
 		c.invalid("licence", CodeUnknown, e.Licence)
@@ -465,8 +397,14 @@ func (c *checker) provenance(e *Entry) {
 	if e.Origin != "" && !hostForm.MatchString(e.Origin) {
 		c.invalid("origin", CodeInvalid, e.Origin)
 	}
-	if !e.Claimed.IsZero() && (e.Claimed.Year() < 1800 || e.Claimed.Year() > 2200) {
-		c.add("claimed", CodeOutOfRange, map[string]any{"value": e.Claimed.Format(time.RFC3339), "min": 1800, "max": 2200})
+	c.year("created", e.Created)
+	if e.Updated.UTC().Year() < 1800 { // a moment to come is replaced when it is written
+		c.year("updated", e.Updated)
+	}
+	c.year("checked", e.Checked)
+	c.year("claimed", e.Claimed)
+	if e.Fediverse != nil {
+		c.year("fediverse.since", e.Fediverse.Since)
 	}
 	if e.MergedInto != "" && !e.MergedInto.Valid() {
 		c.invalid("mergedInto", CodeInvalid, string(e.MergedInto))

@@ -24,6 +24,12 @@ func valid() Entry {
 	}
 }
 
+// Moments that are written with four digits of a year, and are of no such year in UTC: no JSON holds them.
+var (
+	beforeYears = time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
+	afterYears  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))
+)
+
 func TestValidateNamesTheField(t *testing.T) {
 	cases := []struct {
 		name, field, code string
@@ -76,6 +82,20 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"far year", "event.start", CodeOutOfRange, func(e *Entry) { e.Event.Start, e.Event.End = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{} }},
 		{"rule", "event.rrule", CodeInvalid, func(e *Entry) { e.Event.RRule = "every day" }},
 		{"rule by the second", "event.rrule", CodeUnknown, func(e *Entry) { e.Event.RRule = "FREQ=SECONDLY" }},
+		{"rule of a timetable", "event.rrule", CodeUnknown, func(e *Entry) { e.Event.RRule = "FREQ=DAILY;BYHOUR=9,10,11,12;BYMINUTE=0,15,30,45" }},
+		{"rule without a date", "event.rrule", CodeInvalid, func(e *Entry) { e.Event.RRule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30" }},
+		{"rule on two lines", "event.rrule", CodeInvalid, func(e *Entry) { e.Event.RRule = "DTSTART:20270102T140000Z\nRRULE:FREQ=DAILY" }},
+		{"before the year 0, in UTC", "event.exdates[0]", CodeOutOfRange, func(e *Entry) { e.Event.ExDates = []time.Time{beforeYears} }},
+		{"after the year 9999, in UTC", "event.rdates[1]", CodeOutOfRange, func(e *Entry) { e.Event.RDates = []time.Time{e.Event.Start, afterYears, afterYears} }},
+		{"a date of no year", "event.overrides[0].recurrenceId", CodeOutOfRange, func(e *Entry) { e.Event.Overrides = []Occurrence{{Original: beforeYears}} }},
+		{"moved to no year", "event.overrides[0].start", CodeOutOfRange, func(e *Entry) { e.Event.Overrides = []Occurrence{{Original: e.Event.Start, Start: beforeYears}} }},
+		{"moved until no year", "event.overrides[0].end", CodeOutOfRange, func(e *Entry) { e.Event.Overrides = []Occurrence{{Original: e.Event.Start, End: afterYears}} }},
+		{"start in no year", "event.start", CodeOutOfRange, func(e *Entry) { e.Event.Start = beforeYears }},
+		{"end in no year", "event.end", CodeOutOfRange, func(e *Entry) { e.Event.End = afterYears }},
+		{"created in no year", "created", CodeOutOfRange, func(e *Entry) { e.Created = beforeYears }},
+		{"updated in no year", "updated", CodeOutOfRange, func(e *Entry) { e.Updated = beforeYears }},
+		{"checked in no year", "checked", CodeOutOfRange, func(e *Entry) { e.Checked = afterYears }},
+		{"claimed in no year", "claimed", CodeOutOfRange, func(e *Entry) { e.Claimed = beforeYears }},
 		{"event without a date", "event.start", CodeRequired, func(e *Entry) { e.Event = nil }},
 		{"a place with a date", "event", CodeNotHere, func(e *Entry) { e.Kind = Place }},
 		{"relation", "relations[0].rel", CodeUnknown, func(e *Entry) { e.Relations = []Relation{{Rel: "loves", Target: NewID()}} }},

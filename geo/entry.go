@@ -25,10 +25,13 @@ func (x *Index) Apply(entries []directory.Entry) {
 		if newest[e.ID] != i {
 			continue
 		}
-		it := itemOf(e, x.Zone)
-		if e.Shown() && it.check() == nil {
-			items = append(items, it)
-		} else if packed, err := packID(e.ID); err == nil {
+		if e.Shown() {
+			if it := itemOf(e, x.Zone); it.check() == nil {
+				items = append(items, it)
+				continue
+			}
+		}
+		if packed, err := packID(e.ID); err == nil {
 			gone = append(gone, packed)
 		}
 	}
@@ -56,11 +59,13 @@ func itemOf(e *directory.Entry, zone *time.Location) Item {
 		it.Points = slices.DeleteFunc(slices.Clone(it.Points), offMap)
 	}
 	if e.Event != nil {
-		// A recurring event is on the agenda until five years after its last change, and from its beginning; one that has
-		// too many dates, from a year before that change.
-		from, to := e.Event.Start, e.Event.Start
-		if e.Event.RRule != "" && e.Updated.After(from) {
-			to = e.Updated
+		// A recurring event is on the agenda until five years after its last change, and from its first date, which may have
+		// been moved to before its beginning; one that has too many dates, from a year before that change.
+		from, to := e.Event.Extent()
+		if e.Event.RRule != "" {
+			if to = e.Event.Start; e.Updated.After(to) {
+				to = e.Updated
+			}
 		}
 		it.Times = e.Event.Occurrences(from, to.AddDate(5, 0, 0), maxTimes+1, zone)
 		if len(it.Times) > maxTimes && to.AddDate(-1, 0, 0).After(from) {

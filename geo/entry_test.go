@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -90,3 +91,60 @@ func TestRecurringEvents(t *testing.T) {
 		t.Errorf("the next date is %s", time.Unix(list.Hits[0].Start, 0).UTC())
 	}
 }
+
+// TestMovedBefore: a date before the beginning of its event is found.
+func TestMovedBefore(t *testing.T) {
+	start := time.Date(2027, 3, 14, 18, 0, 0, 0, time.UTC)
+	before := start.AddDate(0, 0, -9)
+	for name, v := range map[string]directory.Schedule{
+		"the first date was moved":           {RRule: "FREQ=WEEKLY", Overrides: []directory.Occurrence{{Original: start, Start: before}}},
+		"there is one before the series":     {RRule: "FREQ=WEEKLY", RDates: []time.Time{before}},
+		"there are extra dates and no rule":  {RDates: []time.Time{before, start.AddDate(7, 0, 0)}},
+		"so many dates that some were moved": {RRule: "FREQ=DAILY;COUNT=1400", Overrides: []directory.Occurrence{{Original: start.AddDate(2, 0, 0), Start: before}}},
+	} {
+		v.Start, v.End, v.Timezone = start, start.Add(time.Hour), "UTC"
+		x := NewIndex()
+		x.Apply([]directory.Entry{{ID: testID(1), Kind: directory.Event, Status: directory.Published, Updated: start, Event: &v}})
+		if got := must(x.Select(Filter{From: before, To: before.Add(time.Hour)}, Page{})).Matched; got != 1 {
+			t.Errorf("%s: it is not found", name)
+		}
+	}
+	last := itemOf(&directory.Entry{Event: &directory.Schedule{Start: start, RDates: []time.Time{start.AddDate(7, 0, 0)}}}, time.UTC)
+	if len(last.Times) != 2 {
+		t.Errorf("an extra date after years: %d dates", len(last.Times))
+	}
+}
+
+// TestHostileEvents: an entry that lies in a store with a rule that nobody would accept costs little, and nothing while it is
+// not shown.
+func TestHostileEvents(t *testing.T) {
+	many := "0"
+	for n := 1; n < 60; n++ {
+		many += "," + strconv.Itoa(n)
+	}
+	day := "0"
+	for n := 1; n < 24; n++ {
+		day += "," + strconv.Itoa(n)
+	}
+	entry := func(status directory.Status, rule string) directory.Entry {
+		return directory.Entry{ID: testID(1), Kind: directory.Event, Status: status, Updated: epoch,
+			Event: &directory.Schedule{Start: time.Date(1800, 1, 1, 0, 0, 0, 0, time.UTC), RRule: rule}}
+	}
+	for _, rule := range []string{"FREQ=DAILY;BYHOUR=" + day + ";BYMINUTE=" + many, "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=MONTHLY;BYDAY=-6MO", "FREQ=DAILY;BYHOUR=1,2,3,4,5,6,7,8,9,10,11,12"} {
+		x := NewIndex()
+		x.Apply([]directory.Entry{entry(directory.Published, rule)})
+		if x.Len() != 1 {
+			t.Errorf("%s: the entry itself is not there", rule)
+		}
+		if it := itemOf(ptr(entry(directory.Published, rule)), time.UTC); len(it.Times) > maxTimes+1 {
+			t.Errorf("%s: %d dates", rule, len(it.Times))
+		}
+	}
+	x := NewIndex()
+	waiting := []directory.Entry{entry(directory.Pending, "FREQ=DAILY")}
+	if n := testing.AllocsPerRun(5, func() { x.Apply(waiting) }); n > 50 {
+		t.Errorf("the dates of what waits are worked out: %v allocations", n)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }

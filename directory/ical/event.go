@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"archipel/directory"
-
-	"github.com/teambition/rrule-go"
 )
 
 // source is a VEVENT whose beginning could be read.
@@ -184,8 +182,7 @@ func (r *reader) rules(v *directory.Schedule, s *source) {
 				continue
 			}
 			rule := strings.Trim(strings.ToUpper(strings.Join(strings.Fields(p.value), "")), ";")
-			option, err := rrule.StrToROption(rule)
-			if err != nil || option.Freq > rrule.DAILY || len(rule) > directory.MaxLine {
+			if directory.CheckRule(rule, v.Start.In(v.Location(nil))) != nil {
 				r.warn(WarnRule, p.value, 1)
 				continue
 			}

@@ -171,6 +171,9 @@ func TestSchedules(t *testing.T) {
 	for _, c := range []struct{ name, lines, want, warned string }{
 		{"by the hour", "DTSTART:20270310T100000|RRULE:FREQ=HOURLY", "03-10 10:00", "rule 1"},
 		{"a broken rule", "DTSTART:20270310T100000|RRULE:FREQ=SOMETIMES;BYDAY=XX", "03-10 10:00", "rule 1"},
+		{"a timetable", "DTSTART:20270310T100000|RRULE:FREQ=DAILY;BYHOUR=9,10,11,12;BYMINUTE=0,10,20,30,40,50", "03-10 10:00", "rule 1"},
+		{"a rule without a date", "DTSTART:20270310T100000|RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "03-10 10:00", "rule 1"},
+		{"a rule of days out of a month", "DTSTART:20270310T100000|RRULE:FREQ=MONTHLY;BYDAY=-6MO", "03-10 10:00", "rule 1"},
 		{"two rules", "DTSTART:20270310T100000|RRULE:FREQ=DAILY;COUNT=2|RRULE:FREQ=YEARLY", "03-10 10:00, 03-11 10:00", "rule_extra 1"},
 		{"until a day", "DTSTART:20270310T100000|RRULE:FREQ=DAILY;UNTIL=20270311", "03-10 10:00, 03-11 10:00", ""},
 		{"dates alone", "DTSTART:20270310T100000|RDATE:20270312T110000,20270312T110000", "03-10 10:00, 03-12 11:00", ""},
@@ -191,6 +194,21 @@ func TestSchedules(t *testing.T) {
 			equal(t, "dates", dates(t, cal.Events[0], 5), c.want)
 			equal(t, "warnings", codes(cal), c.warned)
 		})
+	}
+}
+
+// TestHostileZone: whatever a calendar says of when clocks change, it is read, and the zone is as good as it can be.
+func TestHostileZone(t *testing.T) {
+	for _, rule := range []string{"FREQ=YEARLY;BYMONTH=1;BYDAY=-53SU", "FREQ=YEARLY;BYEASTER=1000", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=9", "FREQ=YEARLY;BYHOUR=1,2,3,4,5;BYMINUTE=1,2,3,4,5,6"} {
+		for _, year := range []string{"1601", "2020", "9998"} {
+			zone := "BEGIN:VTIMEZONE\nTZID:Ici\nBEGIN:STANDARD\nDTSTART:" + year + "0101T020000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nRRULE:" + rule + "\nEND:STANDARD\nEND:VTIMEZONE\n"
+			body := strings.Replace(calendarOf("DTSTART;TZID=Ici:20270310T100000"), "BEGIN:VEVENT", zone+"BEGIN:VEVENT", 1)
+			cal, err := Read([]byte(body), Options{Zone: paris(t), Now: now})
+			if err != nil || len(cal.Events) != 1 {
+				t.Fatalf("%s from %s: %v, %+v", rule, year, err, cal)
+			}
+			equal(t, rule+" from "+year, dates(t, cal.Events[0], 5), "03-10 10:00")
+		}
 	}
 }
 
@@ -260,6 +278,7 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	f.Add([]byte(calendarOf("DTSTART:20270310T100000", "RRULE:FREQ=MONTHLY;BYDAY=-6MO;INTERVAL=9223372036854775807")))
 	zone := paris(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 20_000 {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"archipel/directory"
+
 	"github.com/teambition/rrule-go"
 )
 
@@ -236,30 +238,24 @@ func turnsOf(def *component) []turn {
 				}
 			}
 		}
-		if rule == nil || len(rule.value) > 300 {
+		if rule == nil {
 			continue
 		}
-		option, err := rrule.StrToROption(strings.ToUpper(rule.value))
-		if err != nil || option.Freq != rrule.YEARLY || option.Interval > 1 {
+		r, err := directory.ParseRule(strings.ToUpper(rule.value))
+		if err != nil || r.Freq != rrule.YEARLY || r.Interval > 1 || r.Count > 0 && first.Year() < 1900 {
 			continue
 		}
-		option.Dtstart = first
-		if years := rulesFrom - first.Year(); years > 0 && option.Count == 0 {
-			option.Dtstart = first.AddDate(years, 0, 0)
+		if years := rulesFrom - first.Year(); years > 0 && r.Count == 0 {
+			first = first.AddDate(years, 0, 0)
 		}
-		if option.Until.IsZero() || option.Until.Year() > rulesTo {
-			option.Until = time.Date(rulesTo, 1, 1, 0, 0, 0, 0, time.UTC)
-		} else {
-			option.Until = option.Until.Add(time.Duration(before) * time.Second) // it is written in UTC
+		if !r.Until.IsZero() {
+			r.Until = r.Until.Add(time.Duration(before) * time.Second) // it is written in UTC
 		}
-		option.Count = min(option.Count, 200)
-		if r, err := rrule.NewRRule(*option); err == nil {
-			for next, n := r.Iterator(), 0; n < 200; n++ {
-				at, ok := next()
-				if !ok {
-					break
-				}
-				add(at)
+		n := 0
+		for at := range r.Dates(first, first, time.Date(rulesTo, 1, 1, 0, 0, 0, 0, time.UTC)) {
+			add(at)
+			if n++; n == 200 {
+				break
 			}
 		}
 	}
