@@ -18,15 +18,11 @@ import (
 
 // shown are the islands with which there is an agreement, those of which there is most first, and where they are on the map.
 func (s *Service) shown(ctx context.Context) (list []islands.Status, marks []Mark, err error) {
-	all, err := s.Islands.Statuses(ctx)
+	list, err = s.Islands.Standing(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i := range all {
-		if (all[i].In.Standing || all[i].Out.Standing) && !all[i].Blocked {
-			list = append(list, all[i])
-		}
-	}
+	list = slices.DeleteFunc(list, func(st islands.Status) bool { return st.Blocked })
 	slices.SortStableFunc(list, func(a, b islands.Status) int { return b.Count.Public - a.Count.Public })
 	for i := range list {
 		if box := boxOf(&list[i].About); box != nil {
