@@ -222,6 +222,17 @@ func TestRelationsOnTheForm(t *testing.T) {
 			t.Errorf("%s: %d", name, a.status)
 		}
 	}
+	// An event is in the calendar of what it is a part of: that is for the team of that to say.
+	ball := w.place("Bal", ownedBy(olga), func(e *directory.Entry) {
+		e.Kind, e.Event = directory.Event, &directory.Schedule{Start: time.Now().AddDate(0, 1, 0), Timezone: "Europe/Paris"}
+	})
+	if a := olga.submit("/e/"+ball.Slug+"/edit", "action", "next", "relation.target", string(network.ID), "relation.rel", "partOf"); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(between(a.body, `id="f-relations"`, "</fieldset>"), "Seule l’équipe de cette autre fiche") {
+		t.Errorf("an event as a part of what is others': %d", a.status)
+	}
+	if a := olga.submit("/e/"+ball.Slug+"/edit", "action", "next", "relation.target", string(project.ID), "relation.rel", "partOf"); a.status != http.StatusSeeOther {
+		t.Errorf("an event as a part of one's own: %d", a.status)
+	}
 	// From both ends, after both were renamed.
 	network.Name, network.Slug = "Réseau renommé", "reseau-renomme"
 	if _, err := w.d.Put(t.Context(), "test", network); err != nil {
