@@ -100,7 +100,7 @@ func accountCommand(ctx context.Context, env *environment, args []string) error 
 	}
 	switch verb {
 	case "role":
-		_, err := service.SetStanding(ctx, a.ID, account.Standing{Role: account.Role(*role), Trusted: a.Trusted, Wards: a.Wards})
+		_, err := service.SetStanding(ctx, a.ID, account.Standing{Role: account.Role(*role), Trusted: a.Trusted, Blocked: a.Blocked, Wards: a.Wards})
 		return err
 	case "link":
 		link, err := service.Welcome(ctx, a)
@@ -113,7 +113,7 @@ func accountCommand(ctx context.Context, env *environment, args []string) error 
 		if err != nil {
 			return err
 		}
-		service.Forget = api.Forget(d)
+		service.Forget = forget(d)
 		return service.Delete(ctx, a.ID)
 	}
 	return fmt.Errorf("account: no %q: want create, list, role, link or delete: %w", verb, errUsage)

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +15,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"archipel/api/account"
+	"archipel/directory"
+	"archipel/directory/sqlitestore"
 )
 
 // TestFirstAccount makes the first administrator by the link that the program prints, and others from the command line.
@@ -104,6 +110,60 @@ func TestFirstAccount(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// TestAccountCommand: a new role lets nobody in who is blocked, and a deleted account takes the digests to its address along.
+func TestAccountCommand(t *testing.T) {
+	dir := t.TempDir()
+	command := func(args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		if err := run(t.Context(), append([]string{"account", "-data", dir}, args...), func(string) string { return "" }, &out, io.Discard); err != nil {
+			t.Fatalf("account %q: %v", args, err)
+		}
+		return out.String()
+	}
+	within := func(do func(directory.Store)) {
+		t.Helper()
+		store, err := sqlitestore.Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		do(store)
+	}
+	const mail = "jeanne@example.org"
+	command("create", "-mail", mail)
+	hash := sha256.Sum256([]byte(mail))
+	within(func(store directory.Store) {
+		site := func() account.Site { return account.Site{Languages: []string{"fr"}} }
+		accounts, err := account.New(account.Options{Store: store, Site: site,
+			Mailer: account.NewMailer(account.MailerOptions{Store: store, Transport: &account.Folder{}, Site: site})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := accounts.ByMail(t.Context(), mail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := accounts.SetStanding(t.Context(), a.ID, account.Standing{Role: account.Member, Blocked: true}); err != nil {
+			t.Fatal(err)
+		}
+		err = store.PutRecord(t.Context(), "digest", directory.Record{Key: hex.EncodeToString(hash[:16]) + "/1", Value: []byte(`{"mail":"` + mail + `"}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	command("role", mail, "moderator")
+	if text := command("list"); !regexp.MustCompile(`jeanne@example\.org .*moderator .*blocked`).MatchString(text) {
+		t.Errorf("after a new role of somebody blocked: %q", text)
+	}
+	command("delete", mail)
+	within(func(store directory.Store) {
+		if left, err := store.Records(t.Context(), "digest", "", 10); err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	})
 }
 
 // makeAccount opens a page, sends its form and returns where that leads, or the status.

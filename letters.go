@@ -25,8 +25,7 @@ func openFreshness(d *directory.Directory, accounts *account.Service, keys *sign
 	}})
 }
 
-// openDigest makes the service that tells by mail what is new in an area. Whoever deletes an account ends the digests to its
-// address.
+// openDigest makes the service that tells by mail what is new in an area.
 func openDigest(d *directory.Directory, index *geo.Index, words *taxonomy.Taxonomy, places *geocode.Gazetteer, accounts *account.Service, keys *signed.Keys, site func() api.Site, log *slog.Logger) *digest.Service {
 	s := digest.New(digest.Options{Directory: d, Index: index, Taxonomy: words, Places: places, Accounts: accounts, Keys: keys, Log: log, Site: func() digest.Site {
 		about := site()
@@ -37,9 +36,14 @@ func openDigest(d *directory.Directory, index *geo.Index, words *taxonomy.Taxono
 		return digest.Site{Languages: about.Languages, Zone: zone}
 	}})
 	accounts.Digests = s.Kept
-	forget := accounts.Forget
-	accounts.Forget = func(ctx context.Context, a *account.Account) error {
-		return errors.Join(forget(ctx, a), s.Forget(ctx, a.Mail))
-	}
 	return s
+}
+
+// forget erases what is known of a person whose account is deleted, beside the account: in entries and what waits for
+// moderators, and the digests to their address.
+func forget(d *directory.Directory) func(context.Context, *account.Account) error {
+	inDirectory, letters := api.Forget(d), digest.New(digest.Options{Directory: d})
+	return func(ctx context.Context, a *account.Account) error {
+		return errors.Join(inDirectory(ctx, a), letters.Forget(ctx, a.Mail))
+	}
 }

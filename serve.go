@@ -160,7 +160,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 			log.Error("pictures can be neither shown nor kept until their bucket can be used", "err", err)
 		}
 	}
-	accounts.Forget, accounts.Owned = api.Forget(d), api.Owned(d)
+	accounts.Forget, accounts.Owned = forget(d), api.Owned(d)
 	accounts.Under, accounts.Zones = words.Under, zoner{places}.Zones
 	keys := signed.New(store)
 	asking := openFreshness(d, accounts, keys, waiting, site.get, log)

@@ -24,7 +24,7 @@ import (
 	"archipel/geo/geocode"
 )
 
-// Options are the parts of a [Service]. All are required but Places, Log and Now.
+// Options are the parts of a [Service]. All are required but Places, Log and Now; [Service.Forget] needs the Directory alone.
 type Options struct {
 	Directory *directory.Directory
 	Index     *geo.Index
