@@ -169,6 +169,30 @@ func TestForgery(t *testing.T) {
 	}
 }
 
+// TestBasic: behind a proxy that asks for a password of its own, browsers send that with every request; one signs in by the
+// cookie as elsewhere, and forms need their token.
+func TestBasic(t *testing.T) {
+	w := newWorld(t)
+	w.person("jeanne@example.org", account.Member)
+	b := w.browser()
+	b.header["Authorization"] = "Basic amVhbm5lOnNlY3JldA=="
+	if p := b.post("/signin", "mail", "jeanne@example.org", "password", password); p.status != http.StatusSeeOther {
+		t.Fatalf("signing in: %d", p.status)
+	}
+	if p := b.get("/account"); p.status != 200 || !strings.Contains(p.header.Get("Cache-Control"), "private") {
+		t.Errorf("signed in: %d to %q", p.status, p.location)
+	}
+	if p := b.postRaw("/account/profile", "name", "x", "lang", "fr"); p.status != 403 {
+		t.Errorf("a form without its token: %d", p.status)
+	}
+	if p := b.do("POST", "/api/collections/entries/items", `{}`, "application/json"); p.status != 403 {
+		t.Errorf("the API with a cookie and no token: %d", p.status)
+	}
+	if p := b.post("/account/profile", "name", "Jeanne", "lang", "fr"); p.status != http.StatusSeeOther {
+		t.Errorf("a form with its token: %d", p.status)
+	}
+}
+
 func TestBruteForce(t *testing.T) {
 	w := newWorld(t)
 	w.person("jeanne@example.org", account.Member)

@@ -109,11 +109,8 @@ func safe(method string) bool {
 }
 
 func (s *Service) identify(c *fiber.Ctx) error {
-	if auth := c.Get(fiber.HeaderAuthorization); auth != "" {
-		scheme, token, _ := strings.Cut(auth, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return nil // some reverse proxies ask for a password of their own
-		}
+	// Of a reverse proxy that asks for a password of its own, browsers send that with every request, beside the cookie.
+	if scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); strings.EqualFold(scheme, "Bearer") {
 		actor, err := s.useToken(c, strings.TrimSpace(token))
 		if err != nil {
 			return err
