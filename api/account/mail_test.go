@@ -353,6 +353,27 @@ func TestGivenUp(t *testing.T) {
 	}
 }
 
+// TestDamagedMail: a record that is no mail is put aside, and what is behind it is sent.
+func TestDamagedMail(t *testing.T) {
+	c := &counting{n: map[string]int{}, in: func() error { return nil }}
+	o := newOutbox(t, c)
+	for _, key := range []string{"0", "~0"} { // in front of all others, of their kind
+		if err := o.store.PutRecord(t.Context(), "mail", directory.Record{Key: key, Value: []byte(`{"message":[]}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, bulk := range []bool{false, true} {
+		if err := o.Send(t.Context(), account.Message{Key: fmt.Sprint(i), To: "jeanne@example.org", Subject: "s", Text: "t", Bulk: bulk}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.flush(t)
+	failed, err := o.store.Records(t.Context(), "mail-failed", "", 10)
+	if err != nil || len(failed) != 2 || len(c.n) != 2 || o.waiting(t) != 0 {
+		t.Errorf("%d put aside (%v), %d sent, %d wait; want 2, 2 and 0", len(failed), err, len(c.n), o.waiting(t))
+	}
+}
+
 func TestFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mails")
 	var log strings.Builder

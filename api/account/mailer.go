@@ -135,8 +135,9 @@ type waiting struct {
 	Ask     *link     `json:"ask,omitempty"`
 	Since   time.Time `json:"since"`
 	Tries   int       `json:"tries,omitempty"`
-	Next    time.Time `json:"next,omitzero"`   // not before
-	Error   string    `json:"error,omitempty"` // of the last try
+	Next    time.Time `json:"next,omitzero"`     // not before
+	Error   string    `json:"error,omitempty"`   // of the last try
+	Damaged []byte    `json:"damaged,omitempty"` // what was there instead of a message
 }
 
 // bulkMark begins the keys of mails in bulk, which are in order behind all others.
@@ -236,10 +237,11 @@ func (m *Mailer) Flush(ctx context.Context) error {
 // try delivers one mail, if it is due and nobody else has it. The error is the store's.
 func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 	var w waiting
-	if err := json.Unmarshal(r.Value, &w); err != nil {
-		return fmt.Errorf("mail %s: %w: %w", r.Key, directory.ErrCorrupt, err)
-	}
 	now := m.Now().UTC()
+	if err := json.Unmarshal(r.Value, &w); err != nil { // the others do not wait for it
+		m.Log.Error("a mail is damaged and was given up", "mail", r.Key, "err", err)
+		return m.putAside(ctx, r.Key, waiting{Since: now, Error: err.Error(), Damaged: r.Value})
+	}
 	if w.Next.After(now) {
 		return nil
 	}
@@ -288,10 +290,7 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 	w.Error = err.Error()
 	if errors.Is(err, ErrRefused) || now.Sub(w.Since) > giveUp {
 		m.Log.Error("a mail was given up", "mail", r.Key, "template", w.Message.Template, "tries", w.Tries, "err", err)
-		if err := save(ctx, m.Store, kindFailed, r.Key, w, 0, now.Add(sentKept)); err != nil && !errors.Is(err, directory.ErrStale) {
-			return err
-		}
-		return m.Store.DeleteRecord(ctx, kindOutbox, r.Key, 0)
+		return m.putAside(ctx, r.Key, w)
 	}
 	m.Log.Warn("a mail waits", "mail", r.Key, "template", w.Message.Template, "tries", w.Tries, "err", err)
 	w.Next = now.Add(min(longPause, firstPause<<min(w.Tries-1, 10)))
@@ -299,6 +298,14 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 		return err
 	}
 	return nil
+}
+
+// putAside takes a mail that was given up out of the outbox.
+func (m *Mailer) putAside(ctx context.Context, key string, w waiting) error {
+	if err := save(ctx, m.Store, kindFailed, key, w, 0, m.Now().Add(sentKept)); err != nil && !errors.Is(err, directory.ErrStale) {
+		return err
+	}
+	return m.Store.DeleteRecord(ctx, kindOutbox, key, 0)
 }
 
 // compose writes a message in the reader's language.
