@@ -102,6 +102,30 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// TestStrangersWords: what somebody typed as a place's name goes to nobody; the mail that asks calls the place as the gazetteer does.
+func TestStrangersWords(t *testing.T) {
+	n, smtp := begin(t)
+	const words = "votre colis attend, appelez le 0899 ou www.example.com"
+	for _, c := range []struct{ name, place, near, want string }{
+		{"a town", "Feurs", "4.226,45.741", "autour de Feurs"},
+		{"a town of another writing", "FEURS", "4.226,45.741", "autour de Feurs"},
+		{"anything", words, "4.226,45.741", "autour de Feurs"},
+		{"anything at sea", words, "-40,40", "autour de -40.000,40.000"},
+	} {
+		form := choice("anna@example.org")
+		form.Set("place", c.place)
+		form.Set("of", c.place)
+		form.Set("near", c.near)
+		if a := n.ask(form); a.code != 200 {
+			t.Fatalf("%s: %d %s", c.name, a.code, a.body)
+		}
+		n.flush()
+		if m := last(smtp); !strings.Contains(m.Text, c.want) || strings.Contains(m.Header.Get("Subject")+m.Text+m.HTML, "0899") {
+			t.Errorf("%s: %s", c.name, m.Text)
+		}
+	}
+}
+
 // TestConsent: nothing is kept before the button of the link is pressed; one click ends it and takes the address with it; and
 // no link works twice or for somebody else.
 func TestConsent(t *testing.T) {

@@ -105,7 +105,7 @@ func (h *handlers) ask(c *fiber.Ctx) error {
 		}
 		err = h.Accounts.Mailer.Send(c.UserContext(), account.Message{
 			Key: "digest confirm " + string(directory.NewID()), To: mail, Lang: p.Lang, Template: "mail.digest_confirm",
-			Params: map[string]string{"Place": oneLine(choice.Place)}, Link: h.base() + u,
+			Params: map[string]string{"Place": h.known(c.UserContext(), &choice)}, Link: h.base() + u,
 		})
 		if err != nil {
 			return err

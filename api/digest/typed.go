@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"archipel/geo/geocode"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/paulmach/orb"
 )
 
 // typed is a form as it was filled in.
@@ -148,6 +150,24 @@ func (h *handlers) locate(c *fiber.Ctx, f *typed, out *Choice, lang string) {
 		f.offered = nil
 		out.Place, out.Near = p.Label, [2]float64{p.Point[0], p.Point[1]}
 	}
+}
+
+// known is what the gazetteer calls the place of a choice, or its position: what somebody typed goes to no address that did
+// not yet say yes.
+func (s *Service) known(ctx context.Context, c *Choice) string {
+	if s.Places != nil {
+		at := orb.Point(c.Near)
+		named, _ := s.Places.Search(ctx, geocode.Query{Text: c.Place, Language: c.Lang, Near: &at, Limit: 6}) // none: the next question
+		for _, p := range named {
+			if p.Label == c.Place || directory.Fold(p.Name) == directory.Fold(c.Place) {
+				return p.Label
+			}
+		}
+		if near, err := s.Places.Reverse(ctx, at, c.Lang); err == nil {
+			return near[0].Label
+		}
+	}
+	return position(c.Near[0], c.Near[1])
 }
 
 // point reads "lon,lat" in degrees.
