@@ -38,8 +38,9 @@ func (p problems) err() error {
 	return directory.Invalid(p)
 }
 
-// register asks for an account: nothing is made before the address is confirmed. password may be empty.
-func (s *Service) register(ctx context.Context, mail, name, password, lang, next string) error {
+// register asks for an account: nothing is made before the address is confirmed. password may be empty; it counts only in
+// the browser that has the cookie asker.
+func (s *Service) register(ctx context.Context, mail, name, password, lang, next, asker string) error {
 	var wrong problems
 	normal, err := NormalMail(mail)
 	wrong.add(err)
@@ -50,7 +51,7 @@ func (s *Service) register(ctx context.Context, mail, name, password, lang, next
 	if err := wrong.err(); err != nil {
 		return err
 	}
-	l := link{Kind: linkSignUp, Mail: normal, Name: strings.TrimSpace(name), Lang: lang, Role: Member, Next: next}
+	l := link{Kind: linkSignUp, Mail: normal, Name: strings.TrimSpace(name), Lang: lang, Role: Member, Next: next, Asker: hashed(asker)}
 	if password != "" {
 		if l.Password, err = s.password.hash(ctx, password); err != nil {
 			return err

@@ -29,7 +29,7 @@ func TestSignUpToDeletion(t *testing.T) {
 	}
 	token := w.token("jeanne@example.org")
 	m := w.mail("jeanne@example.org")
-	if m.Lang != "fr" || strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;") || !strings.Contains(m.Text, "Bonjour Jeanne <b>") {
+	if m.Lang != "fr" || strings.Contains(m.HTML+m.Text, "Jeanne") || !strings.Contains(m.Text, "Bonjour,") {
 		t.Errorf("the mail: %+v", m)
 	}
 	if p := b.get("/confirm?token=" + token); p.status != 200 || p.has(token+`&`) || p.header.Get("Referrer-Policy") != "same-origin" || !strings.Contains(p.header.Get("Cache-Control"), "no-store") {
@@ -61,6 +61,9 @@ func TestSignUpToDeletion(t *testing.T) {
 	}
 	if p := b.post("/account/mail", "mail", "jd@example.org", "now", password); p.status != 200 {
 		t.Errorf("changing the address: %d", p.status)
+	}
+	if m := w.mail("jd@example.org"); strings.Contains(m.HTML+m.Text, "Jeanne") {
+		t.Errorf("a name goes to an address that may be a stranger's: %s", m.Text)
 	}
 	if a, err := w.accounts.ByMail(t.Context(), "jeanne@example.org"); err != nil || a.Mail != "jeanne@example.org" {
 		t.Errorf("the address changed too early: %v", err)
@@ -112,6 +115,69 @@ func TestSignUpToDeletion(t *testing.T) {
 				t.Errorf("left behind: %s %s %s", kind, r.Key, r.Value)
 			}
 		}
+	}
+}
+
+// TestSignUpElsewhere: somebody signs up with the address of another, who presses the button of the link. The password typed
+// by the first opens nothing; the second may choose one on the page.
+func TestSignUpElsewhere(t *testing.T) {
+	w := newWorld(t)
+	const theirs = "le mot de passe de l’autre"
+	opens := func(mail, password string) bool {
+		return w.browser().post("/signin", "mail", mail, "password", password).status == http.StatusSeeOther
+	}
+	ask := func(b *browser, mail string, fields ...string) string {
+		t.Helper()
+		if p := b.post("/signup", append([]string{"mail", mail}, fields...)...); p.status != 200 {
+			t.Fatalf("sign-up: %d %s", p.status, p.body)
+		}
+		return w.token(mail)
+	}
+	stranger := w.browser()
+	token := ask(stranger, "anna@example.org", "name", "Mallory", "password", theirs)
+	anna := w.browser()
+	own := ask(anna, "anna@example.org", "name", "Anna")
+	if p := anna.get("/confirm?token=" + own); p.has(`name="password"`) || p.has(`name="name"`) {
+		t.Error("the browser that asked is asked again")
+	}
+	p := anna.get("/confirm?token=" + token)
+	if !p.has(`name="password"`) || !p.has(`value="Mallory"`) || !p.has("ne compte donc pas") {
+		t.Errorf("the page of the stranger's link: %s", p.body)
+	}
+	if p := anna.post("/confirm", "token", token, "name", "Anna", "password", "court"); p.status != 422 || !p.has(`value="Anna"`) {
+		t.Errorf("a short password: %d %s", p.status, p.body)
+	}
+	if p := anna.post("/confirm", "token", token, "name", "Anna", "password", ""); p.status != http.StatusSeeOther {
+		t.Fatalf("the stranger's link: %d %s", p.status, p.body)
+	}
+	a, err := w.accounts.ByMail(t.Context(), "anna@example.org")
+	if err != nil || a.Password != "" || a.Name != "Anna" || opens("anna@example.org", theirs) {
+		t.Errorf("the stranger's password is kept, or their name: %+v, %v", a, err)
+	}
+	other := w.browser()
+	if p := other.get("/confirm?token=" + own); p.status != 200 || p.has(`name="password"`) {
+		t.Errorf("the page of a link that only signs in: %d", p.status)
+	}
+	if p := other.post("/confirm", "token", own); p.status != http.StatusSeeOther || other.get("/account").status != 200 {
+		t.Errorf("the second link: %d", p.status)
+	}
+
+	// Another device of one's own: the password is typed again, the name need not be.
+	token = ask(w.browser(), "jeanne@example.org", "name", "Jeanne", "password", theirs)
+	phone := w.browser()
+	if p := phone.post("/confirm", "token", token, "password", password); p.status != http.StatusSeeOther {
+		t.Fatalf("confirming on the phone: %d %s", p.status, p.body)
+	}
+	if a, err := w.accounts.ByMail(t.Context(), "jeanne@example.org"); err != nil || a.Name != "Jeanne" || opens("jeanne@example.org", theirs) || !opens("jeanne@example.org", password) {
+		t.Errorf("confirmed on the phone: %+v, %v", a, err)
+	}
+
+	// The browser that asked keeps what was typed, whatever else its form sends.
+	b := w.browser()
+	ask(b, "louise@example.org", "name", "Louise", "password", password) // twice: either link will do
+	token = ask(b, "louise@example.org", "name", "Louise", "password", password)
+	if p := b.post("/confirm", "token", token, "password", theirs); p.status != http.StatusSeeOther || !opens("louise@example.org", password) {
+		t.Errorf("confirming where it was asked for: %d", p.status)
 	}
 }
 

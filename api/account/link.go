@@ -39,6 +39,7 @@ type link struct {
 	Mail     string        `json:"mail,omitempty"`
 	Name     string        `json:"name,omitempty"`
 	Password string        `json:"password,omitempty"` // hash
+	Asker    string        `json:"asker,omitempty"`    // hash of the cookie of the browser in which a sign-up was asked for
 	Lang     string        `json:"lang,omitempty"`
 	Role     Role          `json:"role,omitempty"`
 	Next     string        `json:"next,omitempty"` // local path to go on to
@@ -152,7 +153,9 @@ func (s *Service) fillLink(ctx context.Context, msg *Message, l link) (send bool
 	if err != nil && !errors.Is(err, ErrNoAccount) {
 		return false, err
 	}
-	msg.Template, msg.Params = "mail."+string(l.Kind), map[string]string{"Name": l.Name, "Mail": l.Mail}
+	// No word that somebody typed goes to an address that is not yet known to be theirs: only an account's owner is called
+	// by name.
+	msg.Template, msg.Params = "mail."+string(l.Kind), map[string]string{"Mail": l.Mail}
 	if a != nil {
 		msg.Params["Name"] = a.Name
 	}
@@ -187,7 +190,6 @@ func (s *Service) fillLink(ctx context.Context, msg *Message, l link) (send bool
 		if err != nil {
 			return false, err
 		}
-		msg.Params["Name"] = of.Name
 	default:
 		return false, fmt.Errorf("%w: no mail has a link of kind %q", ErrRefused, l.Kind)
 	}

@@ -167,7 +167,7 @@ func (h *handlers) signUp(c *fiber.Ctx) error {
 	if err := h.mayMail(c, mail); err != nil {
 		return err
 	}
-	err := h.register(c.UserContext(), mail, c.FormValue("name"), c.FormValue("password"), p.Lang, LocalPath(c.FormValue("next"), ""))
+	err := h.register(c.UserContext(), mail, c.FormValue("name"), c.FormValue("password"), p.Lang, LocalPath(c.FormValue("next"), ""), h.asker(c))
 	if err != nil {
 		v := h.signUpForm(l, c)
 		if !wrongs(l, err, &v.Forms[0]) {

@@ -83,6 +83,11 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	for _, s := range Scopes {
 		v.TokenForm.Fields = append(v.TokenForm.Fields, frontend.FormField{Name: "scopes", Kind: "checkbox", Value: string(s), Label: l.Text("scope." + string(s)), On: s == ScopeRead})
 	}
+	if !actor.fresh { // as [handlers.reallyMe] asks
+		if v.TokenForm.Fields = append(v.TokenForm.Fields, now...); len(now) == 0 {
+			v.TokenForm.Lead = l.Text("account.refused_confirm")
+		}
+	}
 	v.Delete = frontend.Form{Title: l.Text("account.delete_title"), Lead: l.Text("account.delete_lead"), Action: "/account/delete", Button: l.Text("account.delete_button"), Danger: true,
 		Fields: append(slices.Clone(now), frontend.FormField{Name: "sure", Kind: "checkbox", Value: "yes", Label: l.Text("account.delete_sure")})}
 	if err := h.listAccess(c, actor, &v); err != nil {
@@ -90,6 +95,9 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	}
 	if v.Passkeys, err = h.passkeysView(c, l, a); err != nil {
 		return err
+	}
+	if said == "" && c.Query("done") == "password" {
+		v.Done += stillOpen(l, &v)
 	}
 	code := http.StatusOK
 	if bad != nil {
@@ -106,6 +114,22 @@ func (h *handlers) showAccount(c *fiber.Ctx, said, token string, bad *wrong) err
 	}
 	c.Status(code)
 	return h.render(c, frontend.Account(p, v))
+}
+
+// stillOpen says after a change of password what it did not end. Keys of programs are not ended with it: what an operator's
+// scripts do every night would stop without a word. But their owner learns of each, also of one that somebody else made.
+func stillOpen(l *frontend.Localizer, v *frontend.AccountView) string {
+	var names []string
+	for _, one := range v.Passkeys.Rows {
+		names = append(names, one.Name)
+	}
+	for _, one := range v.Tokens {
+		names = append(names, one.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " " + l.Text("account.password_keys", "Keys", strings.Join(names, ", "))
 }
 
 func (h *handlers) listAccess(c *fiber.Ctx, actor *Actor, v *frontend.AccountView) error {
@@ -241,7 +265,14 @@ func (h *handlers) makeToken(c *fiber.Ctx) error {
 	for _, s := range c.Request().PostArgs().PeekMulti("scopes") {
 		scopes = append(scopes, Scope(s))
 	}
-	token, err := h.NewToken(c.UserContext(), From(c), c.FormValue("token_name"), scopes)
+	a, err := h.Get(c.UserContext(), From(c).ID)
+	if err != nil {
+		return err
+	}
+	token := ""
+	if err = h.reallyMe(c, a); err == nil {
+		token, err = h.NewToken(c.UserContext(), From(c), c.FormValue("token_name"), scopes)
+	}
 	if err != nil {
 		return h.showAccount(c, "", "", &wrong{3, err})
 	}

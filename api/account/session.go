@@ -55,6 +55,14 @@ func (s *Service) visitorCookie() string {
 	return "visitor"
 }
 
+// signUpCookie tells the browser in which a sign-up was asked for.
+func (s *Service) signUpCookie() string {
+	if s.secure() {
+		return "__Host-signup"
+	}
+	return "signup"
+}
+
 func (s *Service) secure() bool { return strings.HasPrefix(s.PublicURL, "https://") }
 
 func (s *Service) setCookie(c *fiber.Ctx, name, value string, life time.Duration) {

@@ -40,7 +40,7 @@ type Token struct {
 // ErrToken is an API token that is not valid.
 var ErrToken = errors.New("this API token is not valid")
 
-// NewToken makes an API token for an account and returns its secret, which cannot be had again.
+// NewToken makes an API token for an account, tells its owner by mail, and returns its secret, which cannot be had again.
 func (s *Service) NewToken(ctx context.Context, a *Actor, name string, scopes []Scope) (string, error) {
 	name = strings.TrimSpace(name)
 	var problems directory.Invalid
@@ -58,6 +58,10 @@ func (s *Service) NewToken(ctx context.Context, a *Actor, name string, scopes []
 	if len(problems) > 0 {
 		return "", problems
 	}
+	of, err := s.Get(ctx, a.ID)
+	if err != nil {
+		return "", err
+	}
 	have, err := s.Tokens(ctx, a.ID)
 	if err != nil {
 		return "", err
@@ -70,6 +74,7 @@ func (s *Service) NewToken(ctx context.Context, a *Actor, name string, scopes []
 	if err := save(ctx, s.Store, kindToken, a.ID+"/"+hashed(token), one, 0, time.Time{}); err != nil {
 		return "", err
 	}
+	s.notify(ctx, of, "mail.token_added", map[string]string{"Key": name})
 	return tokenPrefix + strings.ReplaceAll(a.ID, "-", "") + "_" + token, nil
 }
 
