@@ -53,7 +53,7 @@ const (
 )
 
 // placeMarkers returns those that reach into the picture in the order of drawing: from
-// north to south, clusters over single ones, the selected one last.
+// north to south, clusters over single ones, numbers that a list has over clusters, the selected one last.
 func placeMarkers(v view, markers []Marker) []mark {
 	var out []mark
 	for _, m := range markers {
@@ -75,6 +75,8 @@ func placeMarkers(v view, markers []Marker) []mark {
 	order := func(m mark) int {
 		switch {
 		case m.Selected:
+			return 3
+		case m.Number > 0:
 			return 2
 		case m.Count > 1:
 			return 1

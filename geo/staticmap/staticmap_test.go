@@ -169,6 +169,10 @@ func TestMarkers(t *testing.T) {
 		if bytes.Equal(numbered.(*image.Paletted).Pix, plain.(*image.Paletted).Pix) {
 			t.Errorf("%s: no number to be seen", kind)
 		}
+		crowd := Marker{Position: saintEtienne, Count: 140}
+		if over, _ := render(t, Options{Center: saintEtienne, Zoom: 9, Markers: []Marker{m, crowd}}); near(over, pink) < n/2 {
+			t.Errorf("%s: its number is under a cluster", kind)
+		}
 	}
 	exact, _ := render(t, Options{Center: saintEtienne, Zoom: 9, Markers: []Marker{{Position: saintEtienne, Colour: "#d6336c"}}})
 	vague, _ := render(t, Options{Center: saintEtienne, Zoom: 9, Markers: []Marker{{Position: saintEtienne, Colour: "#d6336c", Approximate: true}}})
