@@ -190,6 +190,12 @@ func listIslands(ctx context.Context, store directory.Store, w io.Writer) error 
 			if side.Note != "" {
 				fmt.Fprintf(&b, ", it says: %s", side.Note)
 			}
+			switch side.Reason {
+			case islands.ReasonFull:
+				b.WriteString(" by its program: too many directories wait for an answer there, ask again in some days")
+			case islands.ReasonLarge:
+				b.WriteString(" by its program: this directory says more of itself than is kept there")
+			}
 			b.WriteByte('\n')
 		}
 		if !st.Sync.Contact.IsZero() {

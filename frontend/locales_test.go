@@ -75,6 +75,7 @@ var families = map[string][]string{
 	"archipelago_do":   {"ask", "offer", "give", "accept", "refuse", "pause", "resume", "end", "withdraw", "uninvite", "decline", "now", "compare"},
 	"archipelago_sure": {"pause_in", "end_in", "pause_out", "end_out"}, "archipelago_yes": {"pause_in", "end_in", "pause_out", "end_out"},
 	"archipelago_done":    {"ask", "offer", "accept", "give", "refuse", "pause", "resume", "end", "withdraw", "uninvite", "decline", "policy", "now", "compare"},
+	"archipelago_turned":  {"full", "large"},
 	"archipelago_refusal": {"unproved", "others", "left", "blocked", "scope", "taken", "limit", "invalid", "large", "corrections", "correction", "away", "form", "server", "elsewhere", "island", "private", "over", "place"},
 	"servers":             nil, "server": nil, "blocks": nil, // some are said by the server
 	"server_mode": {"open", "quarantine", "allowlist"}, "server_state": {"all", "failing", "limited", "blocked", "well", "quiet"}, "server_state_hint": {"failing", "limited", "blocked", "well", "quiet"},

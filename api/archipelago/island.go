@@ -153,6 +153,9 @@ func (h *handlers) side(l *frontend.Localizer, a *islands.Agreement, d islands.D
 	if side.State == islands.Narrowed || side.State == islands.Offered {
 		s.Agreed = h.inWords(l, &side.Agreed, names)
 	}
+	if side.Reason != "" {
+		s.Note = l.Code("archipelago_turned", string(side.Reason))
+	}
 	// Who asks says something with it, and so does who refuses or leaves.
 	said := side.State == islands.Refused || side.State == islands.Paused || side.State == islands.Ended
 	s.NoteOurs = said && side.ByUs || !said && d == islands.In

@@ -10,6 +10,7 @@ import (
 	"archipel/api/account"
 	"archipel/directory"
 	"archipel/federation/islands"
+	"archipel/frontend"
 )
 
 // TestPublicOfStrangers: what everybody may ask for is made of the agreements that stand, also of those that another process
@@ -48,6 +49,25 @@ func TestPublicOfStrangers(t *testing.T) {
 	for _, path := range []string{"/islands", "/islands/map.png"} {
 		if got := visitor.get(path); got.status != http.StatusOK {
 			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+}
+
+// TestTurnedAway: why the program of another directory refused is said in the reader's language.
+func TestTurnedAway(t *testing.T) {
+	w := newWorld(t, "Ici")
+	admin := w.member(account.Admin)
+	for reason, want := range map[islands.Reason]string{islands.ReasonFull: "trop d’annuaires attendent", islands.ReasonLarge: "dit trop de choses de lui-même"} {
+		host := string(reason) + ".example"
+		b, err := json.Marshal(islands.Agreement{Name: "L’île pleine", Actor: "https://" + host + "/ap/mirror", Seen: time.Now(), In: islands.Side{State: islands.Refused, Reason: reason, Since: time.Now()}})
+		if err == nil {
+			err = w.store.PutRecord(t.Context(), "island", directory.Record{Key: host, Value: b})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := admin.get(frontend.IslandURL(host)); page.status != http.StatusOK || !strings.Contains(page.body, want) {
+			t.Errorf("%s: %d", reason, page.status)
 		}
 	}
 }

@@ -66,6 +66,7 @@ type Side struct {
 	Unbound  bool      `json:"unbound,omitempty"`  // asked for, taken back or declined when nothing had been agreed to: what comes by way of others may be seen
 	Since    time.Time `json:"since,omitzero"`     // of the state
 	Note     string    `json:"note,omitempty"`     // said with it, in plain text
+	Reason   Reason    `json:"reason,omitempty"`   // why its program refused, before anybody there saw it
 	Tell     string    `json:"tell,omitempty"`     // what the other side has not heard yet: a type of activity
 	TellID   string    `json:"tellId,omitempty"`   // its id
 	TellNext time.Time `json:"tellNext,omitzero"`  // not before
@@ -344,7 +345,7 @@ func SetLimit(ctx context.Context, store directory.Store, host string, most int)
 
 // set moves a side to a state and notes what the other directory is to be told.
 func (s *Side) set(to State, byUs bool, tell string) {
-	s.State, s.ByUs, s.Since = to, byUs, time.Now().UTC()
+	s.State, s.ByUs, s.Since, s.Reason = to, byUs, time.Now().UTC(), ""
 	switch to {
 	case Accepted, Narrowed:
 		s.Standing = true

@@ -65,7 +65,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 			return err
 		}
 		if errors.Is(err, errTalkative) {
-			return s.turnAway(ctx, a, errTalkative)
+			return s.turnAway(ctx, a, ReasonLarge)
 		}
 		s.Log.Info("islands: somebody knocked who is no directory", "actor", a.Actor, "why", err)
 		return nil
@@ -109,7 +109,7 @@ func (s *Service) knock(ctx context.Context, host string, doc map[string]any, a 
 		return true, nil
 	})
 	if errors.Is(err, errFull) {
-		return s.turnAway(ctx, a, err)
+		return s.turnAway(ctx, a, ReasonFull)
 	}
 	s.stir()
 	return err
@@ -170,7 +170,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 				return false, nil
 			}
 			v.In.set(after, false, "")
-			v.In.Note = tidy(vocab.Text(doc, "summary"))
+			v.In.Note, v.In.Reason = tidy(vocab.Text(doc, "summary")), reasonOf(vocab.Text(doc, "reason"))
 			return true, nil
 		}
 		return false, nil

@@ -32,3 +32,20 @@ func Reasons() []string {
 		whyAway, whyForm, whyServer, whyElse, whyIsland, whyPrivate, whyOver, whyPlace,
 	}
 }
+
+// Reason is why a directory is turned away by the program of another one: nobody there has seen what it asks for.
+type Reason string
+
+// Reasons for which a directory is turned away.
+const (
+	ReasonFull  Reason = "full"  // too many wait for an answer already: it may ask again in some days
+	ReasonLarge Reason = "large" // it says more of itself than is kept
+)
+
+// reasonOf is a reason that somebody gave, as far as it is known here.
+func reasonOf(code string) Reason {
+	if r := Reason(code); r == ReasonFull || r == ReasonLarge {
+		return r
+	}
+	return ""
+}

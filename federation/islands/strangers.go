@@ -116,7 +116,7 @@ func (s *Service) forgetStrangers(ctx context.Context) error {
 
 // turnAway tells a directory that asks to follow us why that is not even considered. Nothing is kept of it: when it cannot be
 // told now, it is not.
-func (s *Service) turnAway(ctx context.Context, a *vocab.Activity, why error) error {
+func (s *Service) turnAway(ctx context.Context, a *vocab.Activity, why Reason) error {
 	s.Log.Info("islands: a directory is turned away", "actor", a.Actor, "why", why)
 	if a.Type != "Follow" {
 		return nil // it invited us, and waits for nothing
@@ -126,10 +126,10 @@ func (s *Service) turnAway(ctx context.Context, a *vocab.Activity, why error) er
 		return nil
 	}
 	body, err := encode(map[string]any{
-		"@context": []any{vocab.Context, map[string]any{"archipel": terms, "state": "archipel:state"}},
+		"@context": []any{vocab.Context, map[string]any{"archipel": terms, "state": "archipel:state", "reason": "archipel:reason"}},
 		"id":       s.mirrorID() + "#reject/" + uuid.NewString(), "type": "Reject", "actor": s.mirrorID(), "to": []any{a.Actor},
 		"object": map[string]any{"id": a.ID, "type": "Follow", "actor": a.Actor, "object": s.mirrorID()},
-		"state":  string(Refused), "summary": why.Error(),
+		"state":  string(Refused), "reason": string(why),
 	})
 	if err != nil {
 		return err

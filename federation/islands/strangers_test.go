@@ -51,8 +51,8 @@ func TestTalkative(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "b knows that it is turned away", func() bool { return b.with(a).In.State == islands.Refused })
-	if note := b.with(a).In.Note; !strings.Contains(note, "256 KB") {
-		t.Errorf("it is told %q", note)
+	if in := b.with(a).In; in.Reason != islands.ReasonLarge || in.Note != "" {
+		t.Errorf("it is told %q, %q", in.Reason, in.Note)
 	}
 	if out := a.with(b); out.Out.State != "" || out.Name != "" {
 		t.Errorf("it is kept as %+v", out)
@@ -98,12 +98,15 @@ func TestStrangers(t *testing.T) {
 	}
 	ask()
 	eventually(t, "b knows that there is no room", func() bool { return b.with(a).In.State == islands.Refused })
-	if note := b.with(a).In.Note; !strings.Contains(note, "too many") || has(b.host) {
-		t.Errorf("it is told %q, and kept: %v", note, has(b.host))
+	if in := b.with(a).In; in.Reason != islands.ReasonFull || in.Note != "" || has(b.host) {
+		t.Errorf("it is told %q, %q, and kept: %v", in.Reason, in.Note, has(b.host))
 	}
 	shared.forward(22 * time.Hour) // of the oldest ones, it is more than a day ago
 	ask()
 	eventually(t, "b waits for an answer", func() bool { return has(b.host) })
+	if in := b.with(a).In; in.State != islands.Asked || in.Reason != "" {
+		t.Errorf("asking again, b has %q for %q", in.State, in.Reason)
+	}
 	if has("s199.example") || !has("s198.example") || !has("refused.example") || !has("friend.example") {
 		t.Error("another one made room than who was silent for longest")
 	}
