@@ -25,6 +25,9 @@ type Archipelago interface {
 	// Curate puts that in place of the one whose revision is rev. It reports a [directory.Invalid] that names the field,
 	// [directory.ErrStale] when somebody else was faster, or [directory.ErrNotFound].
 	Curate(ctx context.Context, author string, id directory.ID, c Curation, rev int64) (directory.Entry, error)
+	// Hide takes an entry of another directory out of public view, whatever is added to it and whatever its origin says from
+	// now on. note is why, for the history. Hiding it again changes nothing.
+	Hide(ctx context.Context, author string, id directory.ID, note string) error
 }
 
 // Curation is what a directory adds to an entry of another one. It survives what its origin changes.

@@ -76,6 +76,16 @@ func (s *shores) Curate(ctx context.Context, author string, id directory.ID, c a
 	return s.d.Put(ctx, author, e)
 }
 
+func (s *shores) Hide(ctx context.Context, author string, id directory.ID, note string) error {
+	s.added[id] = api.Curation{Hide: true}
+	e, err := s.d.Entry(ctx, id)
+	if err == nil {
+		e.Status = directory.Hidden
+		_, err = s.d.Write(ctx, directory.Write{Author: author, Note: note, Entries: []directory.Entry{e}})
+	}
+	return err
+}
+
 // openShores is a town with two entries of its own and two of other islands.
 func openShores(t *testing.T) (tn *town, there *shores, mirrored directory.Entry) {
 	t.Helper()
@@ -314,6 +324,48 @@ func TestCurate(t *testing.T) {
 	}
 	if got := tn.visitor().get(path); got.StatusCode == http.StatusOK {
 		t.Error("a visitor learns of it")
+	}
+}
+
+// TestReportsOfWhatIsTheirs: what is of another island is hidden, not removed, so that what changes there leaves it so.
+func TestReportsOfWhatIsTheirs(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		tn, there, mirrored := openShores(t)
+		if alone { // its island is not heard at present
+			tn.server.Archipelago = nil
+		}
+		mod, page := tn.somebody("mod", account.Moderator, "fr"), "/e/"+mirrored.Slug+"/report"
+		if got := tn.visitor().post(page, page, complaint("wrong", "Ce n’est pas là", "")); got.StatusCode != http.StatusOK {
+			t.Fatalf("reporting: %d", got.StatusCode)
+		}
+		action := "/moderate/reports/" + string(mirrored.ID) + "/" + string(tn.waitingReports()[0].ID)
+		if got := mod.post("/moderate", action, url.Values{"version": {seq(mirrored.Version)}, "decision": {"remove"}, "reason": {"Pas là."}}); got.StatusCode != http.StatusSeeOther {
+			t.Fatalf("taking it away: %d %s", got.StatusCode, got.body)
+		}
+		log, err := tn.d.History(t.Context(), mirrored.ID, 0, 1)
+		if err != nil || tn.entry(mirrored.ID).Status != directory.Hidden || there.added[mirrored.ID].Hide == alone || log[0].Note != "Pas là." || log[0].Author != account.AuthorPrefix+mod.id {
+			t.Errorf("alone %v: %s, hidden by us %v, %+v %v", alone, tn.entry(mirrored.ID).Status, there.added[mirrored.ID].Hide, log, err)
+		}
+		if len(tn.waitingReports()) != 0 || tn.visitor().get("/e/"+mirrored.Slug).StatusCode != http.StatusNotFound {
+			t.Error("the report waits on, or what it is about is still shown")
+		}
+	}
+}
+
+// TestNoWayBackForWhatIsTheirs: an earlier version is what its origin took back, or what no agreement stands behind.
+func TestNoWayBackForWhatIsTheirs(t *testing.T) {
+	tn, _, first := openShores(t)
+	mod := tn.somebody("mod", account.Moderator, "fr")
+	second := first
+	second.Status = directory.Hidden
+	second = tn.put(second)[0]
+	pair := "/e/" + first.Slug + "/versions?from=" + seq(first.Version) + "&to=" + seq(second.Version)
+	if got := mod.get(pair); got.StatusCode != http.StatusOK || strings.Contains(got.body, "/revert") {
+		t.Errorf("its versions: %d, with a way back", got.StatusCode)
+	}
+	got := mod.post("/account", "/e/"+first.Slug+"/revert", url.Values{"version": {seq(second.Version)}, "to": {seq(first.Version)}, "reason": {"x"}})
+	if got.StatusCode != http.StatusForbidden || tn.entry(first.ID).Status != directory.Hidden {
+		t.Errorf("going back: %d, then it is %s", got.StatusCode, tn.entry(first.ID).Status)
 	}
 }
 

@@ -114,17 +114,13 @@ func (s *Server) decideFlag(c *fiber.Ctx) error {
 	}
 	if decision == "remove" {
 		// The entry goes first: when the program dies in between, the report waits on, and not an entry that should be gone.
-		e.Status = directory.Removed
-		outcomes, err := s.Directory.Write(ctx, directory.Write{Author: account.From(c).Author(), Note: reason, Entries: []directory.Entry{e}})
-		if err != nil {
-			return err
-		}
+		err := s.takeAway(ctx, e, account.From(c).Author(), reason)
 		var theirs *directory.ConflictError
-		if errors.As(outcomes[0].Err, &theirs) {
+		if errors.As(err, &theirs) {
 			return conflict()
 		}
-		if outcomes[0].Err != nil {
-			return outcomes[0].Err
+		if err != nil {
+			return err
 		}
 	}
 	err = s.Operators.Decide(ctx, f, decision, reason, account.From(c).Author())

@@ -10,6 +10,8 @@ import (
 
 	"archipel/api/account"
 	"archipel/directory"
+	"archipel/directory/subscribed"
+	"archipel/directory/transfer"
 	"archipel/frontend"
 	"archipel/geo"
 
@@ -393,14 +395,14 @@ func (s *Server) historyPage(c *fiber.Ctx) error {
 	}
 	p := s.page(c, e.Name)
 	p.NoIndex = true
-	show := s.presenter(p.Lang)
+	show, l := s.presenter(p.Lang), frontend.T(p.Lang)
 	v := frontend.HistoryView{Slug: e.Slug, Name: e.Name}
 	if s.Waiting != nil && account.May(account.From(c), account.HistoryPrivate, &e) == nil {
 		v.AllURL = frontend.VersionsURL(e.Slug)
 	}
 	for i := range changes[:min(len(changes), perPage)] {
 		ch := &changes[i]
-		line := frontend.Change{Seq: int64(ch.Seq), At: ch.Time.In(show.zone), Author: authorName(ch.Author), Operation: string(ch.Op), Note: ch.Note, Redacted: ch.Redacted}
+		line := frontend.Change{Seq: int64(ch.Seq), At: ch.Time.In(show.zone), Author: s.authorName(l, ch.Author), Operation: string(ch.Op), Note: ch.Note, Redacted: ch.Redacted}
 		var prior *directory.Entry
 		if i+1 < len(changes) {
 			prior = &changes[i+1].Entry
@@ -424,10 +426,13 @@ func (s *Server) historyPage(c *fiber.Ctx) error {
 	return s.render(c, frontend.History(p, v))
 }
 
-// authorName is what the public learns of an author: imports and islands by name, people not at all.
-func authorName(author string) string {
-	if author == "import" || author == "demo" || strings.HasPrefix(author, "peer:") {
-		return author
+// authorName is what the public learns of an author: islands by name, what no person wrote by what it is, people not at all.
+func (s *Server) authorName(l *frontend.Localizer, author string) string {
+	switch host, island := strings.CutPrefix(author, "island:"); {
+	case island:
+		return s.island(host)
+	case author == transfer.Author || author == subscribed.Author || author == "demo":
+		return l.Code("history_author", author)
 	}
 	return ""
 }

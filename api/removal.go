@@ -20,13 +20,7 @@ func (s *Server) removable(c *fiber.Ctx) (directory.Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	if err := account.Check(c, account.EntryRemove, &e); err != nil {
-		return e, err
-	}
-	if e.Origin != "" {
-		return e, &account.Refusal{Action: account.EntryRemove, Reason: account.ReasonElsewhere}
-	}
-	return e, nil
+	return e, account.Check(c, account.EntryRemove, &e)
 }
 
 // removePage says what taking an entry down does. It changes nothing.

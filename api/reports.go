@@ -244,13 +244,8 @@ func (s *Server) finishReport(ctx context.Context, r *Report) error {
 		return err
 	}
 	if r.Decision == "remove" && e.Public() {
-		e.Status = directory.Removed
-		outcomes, err := s.Directory.Write(ctx, directory.Write{Author: r.By, Note: r.Reason, Entries: []directory.Entry{e}})
-		if err != nil {
+		if err := s.takeAway(ctx, e, r.By, r.Reason); err != nil {
 			return err
-		}
-		if outcomes[0].Err != nil {
-			return outcomes[0].Err
 		}
 	}
 	if r.Decision == passReport {
@@ -272,6 +267,24 @@ func (s *Server) finishReport(ctx context.Context, r *Report) error {
 		return err
 	}
 	return store.DeleteRecord(ctx, KindReport, r.key(), 0)
+}
+
+// takeAway takes a public entry away. One of another directory is hidden: removed, its origin's next change would bring it
+// back.
+func (s *Server) takeAway(ctx context.Context, e directory.Entry, author, reason string) error {
+	switch {
+	case e.Origin == "":
+		e.Status = directory.Removed
+	case s.Archipelago != nil:
+		return s.Archipelago.Hide(ctx, author, e.ID, reason)
+	default:
+		e.Status = directory.Hidden // as a moderator leaves it aside
+	}
+	outcomes, err := s.Directory.Write(ctx, directory.Write{Author: author, Note: reason, Entries: []directory.Entry{e}})
+	if err != nil {
+		return err
+	}
+	return outcomes[0].Err
 }
 
 // answer writes to whoever sent something without an entry of the log behind it: to the account, or to the address given.

@@ -141,7 +141,7 @@ func (t Twins) settleGroup(ctx context.Context, ids []directory.ID) error {
 			if e.ID == shown || len(ids) == 1 {
 				twin = ""
 			}
-			if e.Private != nil && e.Private.Twin == twin || e.Private == nil && twin == "" || e.Status == directory.Removed || !e.Public() && twin != "" {
+			if e.Private != nil && e.Private.Twin == twin || e.Private == nil && twin == "" || !e.Public() && twin != "" {
 				continue // what is not public needs nobody to stand for it
 			}
 			if e.Private == nil {

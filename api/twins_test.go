@@ -169,6 +169,35 @@ func TestTwinsCountOnce(t *testing.T) {
 	}
 }
 
+// TestTwinsPartWhileOneIsAway: what was withdrawn when the link was undone is nobody's twin when it comes back.
+func TestTwinsPartWhileOneIsAway(t *testing.T) {
+	tn := openTown(t)
+	mod := tn.somebody("mod", account.Moderator, "fr")
+	ours, theirs := tn.put(place("Ours", "Lyon", 4.84, 45.76))[0], tn.mirrored("Theirs")
+	both := tn.public()
+	becomes := func(s directory.Status) {
+		t.Helper()
+		e := tn.entry(theirs.ID)
+		e.Status = s
+		tn.put(e)
+		tn.followTwins()
+	}
+	if got := mod.post("/account", "/moderate/twins", pairOf(theirs, ours, "link")); got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("linking: %d %s", got.StatusCode, got.body)
+	}
+	becomes(directory.Removed)
+	if got := mod.post("/account", "/moderate/twins", pairOf(theirs, ours, "unlink")); got.StatusCode != http.StatusSeeOther {
+		t.Fatalf("unlinking: %d %s", got.StatusCode, got.body)
+	}
+	if e := tn.entry(theirs.ID); e.Status != directory.Removed {
+		t.Errorf("unlinking makes it %s", e.Status)
+	}
+	becomes(directory.Published)
+	if got := tn.public(); got != both {
+		t.Errorf("it came back, and %s is shown, before the link %s", got, both)
+	}
+}
+
 func TestTwinsAreForModerators(t *testing.T) {
 	tn := openTown(t)
 	mod, eve := tn.somebody("mod", account.Moderator, "fr"), tn.somebody("eve", account.Member, "fr")

@@ -25,7 +25,7 @@ type Change struct {
 	Seq    Seq       `json:"seq"`
 	ID     string    `json:"id"` // random; tells whose write stands after an ambiguous error
 	Time   time.Time `json:"time"`
-	Author string    `json:"author,omitempty"` // "account:ID", "import", "peer:HOST", "system"
+	Author string    `json:"author,omitempty"` // "account:ID", "import", "calendar", "island:HOST", "system"
 	Op     Op        `json:"op"`
 	Batch  string    `json:"batch,omitempty"` // the import it belongs to
 	Note   string    `json:"note,omitempty"`  // why, in the author's words

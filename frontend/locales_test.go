@@ -26,6 +26,7 @@ var families = map[string][]string{
 	"embed_theme":         EmbedThemes,
 	"embed_title":         EmbedViews,
 	"relation":            {"organises", "organisedBy", "hosts", "hostedBy", "memberOf", "members", "partOf", "parts", "sameAs"},
+	"history_author":      {"import", "calendar", "demo"},
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact", "team", "twin"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},

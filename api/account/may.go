@@ -176,7 +176,7 @@ func May(a *Actor, action Action, e *directory.Entry) error {
 	if action == EntryRead && (e == nil || e.Public()) {
 		return nil
 	}
-	if e != nil && e.Origin != "" && (action == EntryEdit || action == EntryGrant || action == EntryClaim || action == EntryTeam) {
+	if e != nil && e.Origin != "" && (action == EntryEdit || action == EntryRemove || action == EntryGrant || action == EntryClaim || action == EntryTeam) {
 		return &Refusal{action, ReasonElsewhere}
 	}
 	if r.who&a.standing(e) != 0 {

@@ -7,15 +7,21 @@ import (
 	"archipel/directory"
 )
 
-// Listed lists the entries of one directory, or of all when host is empty, that have a status for their own sake: those
-// that wait are [directory.Pending] or [directory.Draft], those that a moderator left aside [directory.Hidden]. What no
-// agreement stands behind, and what the operator hides by an [Overlay], is none of them. The oldest come first.
+// Listed lists the entries of one directory, those that come by way of one plain actor, or all when host is empty, that have
+// a status for their own sake: those that wait are [directory.Pending] or [directory.Draft], those that a moderator left
+// aside [directory.Hidden]. What no agreement stands behind, and what the operator hides by an [Overlay], is none of them.
+// The oldest come first.
 func (m *Mirrors) Listed(host string, in ...directory.Status) []directory.ID {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	asked := func(k mark) bool { return host == "" || m.names.list[k.origin] == host }
+	if isPlain(host) {
+		through := m.through(host)
+		asked = func(k mark) bool { return through[k.via] }
+	}
 	var ids []directory.ID
 	for id, k := range m.all {
-		if !k.gone && k.was == 0 && k.held == 0 && slices.Contains(in, statuses[k.status]) && (host == "" || m.names.list[k.origin] == host) {
+		if !k.gone && k.was == 0 && k.held == 0 && slices.Contains(in, statuses[k.status]) && asked(k) {
 			ids = append(ids, directory.ID(id.String()))
 		}
 	}
@@ -32,7 +38,7 @@ func (s *Service) Decide(ctx context.Context, author string, ids []directory.ID,
 	}
 	changed := map[directory.ID]bool{}
 	seen := s.visibility()
-	err := s.rewrite(ctx, ids, author, func(e *directory.Entry, over *Overlay, _ map[string]string) {
+	err := s.rewrite(ctx, ids, author, "", func(e *directory.Entry, over *Overlay, _ map[string]string) {
 		m := e.Private.Mirror
 		stands := &e.Status
 		if m.Was != "" {

@@ -93,6 +93,27 @@ func (s *Service) Curate(ctx context.Context, author string, id directory.ID, o 
 	return s.Directory.Entry(ctx, id)
 }
 
+// Hide lets an overlay hide an entry of another directory, whatever else it says. note is why, for the history. Hiding it
+// again changes nothing.
+func (s *Service) Hide(ctx context.Context, author string, id directory.ID, note string) error {
+	_, err := change(ctx, s.store, kindOverlay, string(id), func(o *Overlay, _ int64) (bool, error) {
+		write := !o.Hide
+		o.Hide, o.By, o.Changed = true, author, s.Now().UTC().Truncate(time.Millisecond)
+		return write, nil
+	})
+	if err != nil {
+		return err
+	}
+	seen := s.visibility()
+	err = s.rewrite(ctx, []directory.ID{id}, author, note, func(e *directory.Entry, over *Overlay, _ map[string]string) {
+		s.settle(e, over, seen)
+	})
+	if err != nil {
+		return err
+	}
+	return s.settleSince(ctx, seen)
+}
+
 // Map returns how the words of an island are said in ours: our category by its own, "" for none of ours. What is not in the
 // map is found by what the words are in OpenStreetMap, by their names, or stays under its own name.
 func Map(ctx context.Context, store directory.Store, host string) (map[string]string, error) {
@@ -120,7 +141,7 @@ func (s *Service) SetMap(ctx context.Context, author, host string, words map[str
 // renew writes entries of others as their origins said them, in our words and with their overlays.
 func (s *Service) renew(ctx context.Context, ids []directory.ID, author string) error {
 	seen := s.visibility()
-	err := s.rewrite(ctx, ids, author, func(e *directory.Entry, over *Overlay, words map[string]string) {
+	err := s.rewrite(ctx, ids, author, "", func(e *directory.Entry, over *Overlay, words map[string]string) {
 		st, err := s.kept(e)
 		if err != nil {
 			s.Log.Warn("islands: what was received is not understood", "entry", e.ID, "err", err)

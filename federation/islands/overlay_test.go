@@ -145,3 +145,48 @@ func TestCurating(t *testing.T) {
 	}
 	a.shown(b, "Ferme du bas")
 }
+
+// TestTakenAway: what a moderator takes away stays out of view whatever its origin does, also what was removed by itself.
+func TestTakenAway(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	ctx := t.Context()
+	hidden, removed := b.put(farm("Ferme")), b.put(farm("Jardin"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme", "Jardin")
+	if _, err := a.s.Curate(ctx, "account:x", hidden.ID, islands.Overlay{Remark: "Le samedi."}, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := a.s.Hide(ctx, "account:y", hidden.ID, "Pas une ferme."); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if log, err := a.d.History(ctx, hidden.ID, 0, 10); err != nil || len(log) != 3 || log[0].Note != "Pas une ferme." || log[0].Author != "account:y" {
+		t.Errorf("the history says %+v, %v", log, err)
+	}
+	if o, _, err := a.s.Overlay(ctx, hidden.ID); err != nil || !o.Hide || o.Remark == "" || o.By != "account:y" {
+		t.Errorf("the overlay is %+v, %v", o, err)
+	}
+	gone := a.entry(removed.ID)
+	gone.Status = directory.Removed
+	a.put(gone)
+	a.shown(b)
+	hidden.Name, removed.Name = "Ferme du haut", "Jardin du haut"
+	b.put(hidden)
+	b.put(removed)
+	eventually(t, "both changes arrive", func() bool {
+		return a.entry(hidden.ID).Name == "Ferme du haut" && a.entry(removed.ID).Name == "Jardin du haut"
+	})
+	for _, id := range []directory.ID{hidden.ID, removed.ID} {
+		if e := a.entry(id); e.Status != directory.Hidden {
+			t.Errorf("%s is %s", e.Name, e.Status)
+		}
+	}
+	if err := a.s.Sync(ctx, b.host, true); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := a.s.State(ctx, b.host); err != nil || st.Differed != 0 {
+		t.Errorf("what was taken away counts as %d differences, %v", st.Differed, err)
+	}
+	a.shown(b)
+}

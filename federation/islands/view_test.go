@@ -1,6 +1,7 @@
 package islands
 
 import (
+	"slices"
 	"testing"
 
 	"archipel/directory"
@@ -8,6 +9,28 @@ import (
 	"github.com/google/uuid"
 	"github.com/paulmach/orb"
 )
+
+// TestListed: what waits is found by whose it is, or by the plain actor by way of which it came.
+func TestListed(t *testing.T) {
+	var m Mirrors
+	entry := func(origin string, s directory.Status, via ...string) directory.ID {
+		e := directory.Entry{ID: directory.ID(uuid.NewString()), Kind: directory.Event, Origin: origin, Status: s, Private: &directory.Private{Mirror: &directory.Mirrored{Via: via}}}
+		m.Apply([]directory.Entry{e})
+		return e.ID
+	}
+	island := entry("isere.example", directory.Pending, "isere.example")
+	one := entry("agora.example", directory.Pending, "relay@agora.example")
+	other := entry("ailleurs.example", directory.Draft, "fete@gancio.example", "relay@agora.example")
+	entry("agora.example", directory.Published, "relay@agora.example")
+	for host, want := range map[string][]directory.ID{
+		"": {island, one, other}, "isere.example": {island}, "relay@agora.example": {one, other}, "fete@gancio.example": {other}, "agora.example": {one}, "agora@agora.example": nil,
+	} {
+		slices.Sort(want)
+		if got := m.Listed(host, directory.Pending, directory.Draft); !slices.Equal(got, want) {
+			t.Errorf("of %q %v wait, want %v", host, got, want)
+		}
+	}
+}
 
 // TestBoxOfOurs: a handful of entries on the other side of the world do not move a directory there, and entries that go
 // leave the box.

@@ -58,7 +58,7 @@ func (s *Service) reconcile(ctx context.Context, v visibility) error {
 	ids := s.Mirrors.pick(func(origin string, via []string, held time.Time, gone bool) bool {
 		return !gone && v.visible(origin, via) != held.IsZero()
 	})
-	return s.rewrite(ctx, ids, "system", func(e *directory.Entry, over *Overlay, _ map[string]string) {
+	return s.rewrite(ctx, ids, "system", "", func(e *directory.Entry, over *Overlay, _ map[string]string) {
 		s.settle(e, over, v)
 	})
 }
@@ -99,8 +99,8 @@ func (r *reconciled) done(key string, now time.Time) {
 	}
 }
 
-// rewrite changes entries of others in batches, each as it stands when it is written.
-func (s *Service) rewrite(ctx context.Context, ids []directory.ID, author string, change func(e *directory.Entry, over *Overlay, words map[string]string)) error {
+// rewrite changes entries of others in batches, each as it stands when it is written. note is why, for the history.
+func (s *Service) rewrite(ctx context.Context, ids []directory.ID, author, note string, change func(e *directory.Entry, over *Overlay, words map[string]string)) error {
 	for len(ids) > 0 {
 		n := min(len(ids), maxBatch)
 		todo := slices.Clone(ids[:n])
@@ -133,7 +133,7 @@ func (s *Service) rewrite(ctx context.Context, ids []directory.ID, author string
 				batch = append(batch, *e)
 			}
 			todo = nil
-			outcomes, err := s.Directory.Write(ctx, directory.Write{Author: author, Entries: batch})
+			outcomes, err := s.Directory.Write(ctx, directory.Write{Author: author, Note: note, Entries: batch})
 			if err != nil {
 				return err
 			}
