@@ -75,4 +75,12 @@ func TestFollowAgain(t *testing.T) {
 		v, err := islands.With(t.Context(), a.store, key)
 		return err == nil && v.In.Active() && v.Actor == group["id"]
 	})
+
+	// It says that it is gone: so it ended, and nobody said a word with that.
+	f.post(f.Activity("Delete", group["id"]))
+	eventually(t, "its end is known", func() bool {
+		v, err := islands.With(t.Context(), a.store, key)
+		return err == nil && v.In.State == islands.Ended && !v.In.ByUs && v.In.Note == ""
+	})
+	a.list(f.host, "[]")
 }
