@@ -115,8 +115,9 @@ type ScopeForm struct {
 	Message    string
 	PassOn     bool
 	Wrong      []string
-	Open       bool // it was used a moment ago
-	Stands     bool // what it asks for is shown already
+	Open       bool   // it was used a moment ago
+	Stands     bool   // what it asks for is shown already
+	Tag        string // of what is asked for, or given, when the form answers that
 }
 
 // title is a code of the locale's [archipelago_form].

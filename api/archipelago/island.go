@@ -91,7 +91,11 @@ func (h *handlers) showIsland(c *fiber.Ctx, host string, tried attempt) error {
 			v.AskedTag = st.Out.Asked.Tag()
 		}
 	}
-	if n := st.Count; n.Public+n.Waiting+n.Hidden > 0 || len(theirs) > 0 && st.In.State != "" {
+	n := st.Count
+	if st.Plain != nil {
+		n = h.Mirrors.Counts()[st.Server()] // words are those of a server
+	}
+	if n.Public+n.Waiting+n.Hidden > 0 || len(theirs) > 0 && st.In.State != "" {
 		v.WordsURL = frontend.IslandURL(host) + "/words"
 	}
 	if st.Count.Waiting > 0 {
@@ -147,11 +151,18 @@ func (h *handlers) describe(ctx context.Context, l *frontend.Localizer, st *isla
 func (h *handlers) side(l *frontend.Localizer, a *islands.Agreement, d islands.Direction, names func(string) string) *frontend.IslandSide {
 	side := sideOf(a, d)
 	s := &frontend.IslandSide{Direction: string(d), State: stateCode(side), Since: side.Since.In(h.Zone()), PassOn: side.PassOn && side.Standing, Untold: side.Tell != "", Note: side.Note}
+	words := func(scope *islands.Scope) []string {
+		words := h.inWords(l, scope, names)
+		if scope.Others && a.Plain == nil {
+			words = append(words, l.Code("archipelago_others", map[islands.Direction]string{islands.In: "ask", islands.Out: "give"}[d]))
+		}
+		return words
+	}
 	if side.State != islands.Offered {
-		s.Asked = h.inWords(l, &side.Asked, names)
+		s.Asked = words(&side.Asked)
 	}
 	if side.State == islands.Narrowed || side.State == islands.Offered {
-		s.Agreed = h.inWords(l, &side.Agreed, names)
+		s.Agreed = words(&side.Agreed)
 	}
 	if side.Reason != "" {
 		s.Note = l.Code("archipelago_turned", string(side.Reason))
@@ -204,11 +215,9 @@ func (h *handlers) forms(v *frontend.IslandView, st *islands.Status, tried attem
 	switch {
 	case st.Blocked || st.Plain != nil:
 	case st.Out.State == islands.Asked || st.Out.Active():
-		give := st.Out.Asked
-		if st.Out.State == islands.Narrowed {
-			give = st.Out.Agreed
-		}
+		give := st.Out.Stands()
 		v.Give = form("give", give, mine, append(h.Languages(), st.Out.Asked.Languages...))
+		v.Give.Tag = give.Tag()
 	case over(st.Out.State):
 		v.Offer = form("offer", islands.Scope{}, mine, h.Languages())
 	}
@@ -264,7 +273,7 @@ func (h *handlers) change(c *fiber.Ctx) error {
 	case "zone", "ask", "offer", "give":
 		return h.changeScope(c, host, do)
 	case "accept":
-		_, err = islands.AcceptSeen(ctx, store, host, c.FormValue("asked"), c.FormValue("pass_on") != "")
+		_, err = islands.AcceptSeen(ctx, store, host, c.FormValue("asked"), nil, c.FormValue("pass_on") != "")
 	case "refuse":
 		reason := strings.ToValidUTF8(strings.TrimSpace(c.FormValue("reason")), "")
 		if n := len([]rune(reason)); n > 500 {
@@ -336,12 +345,13 @@ func (h *handlers) changeScope(c *fiber.Ctx, host, do string) error {
 	switch {
 	case name == "ask" && a.In.State == islands.Offered:
 		before = a.In.Agreed
-	case name == "give" && a.Out.State == islands.Narrowed:
-		before = a.Out.Agreed
 	case name == "give":
-		before = a.Out.Asked
+		before = a.Out.Stands()
 	case name == "offer":
 		before = islands.Scope{}
+	}
+	if do == "give" && before.Tag() != c.FormValue("asked") {
+		return h.changed(c, host, do, islands.ErrNoAgreement) // the outline that is kept would be one that nobody here has seen
 	}
 	_, kept := stands(before, ours)
 	t, problems := readScope(c, ours, kept)
@@ -360,7 +370,7 @@ func (h *handlers) changeScope(c *fiber.Ctx, host, do string) error {
 		case "offer":
 			_, err = islands.Offer(ctx, store, host, t.scope)
 		case "give":
-			_, err = islands.Accept(ctx, store, host, &t.scope, t.passOn)
+			_, err = islands.AcceptSeen(ctx, store, host, c.FormValue("asked"), &t.scope, t.passOn)
 		}
 		var invalid directory.Invalid
 		if !errors.As(err, &invalid) {

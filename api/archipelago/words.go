@@ -80,18 +80,18 @@ func (h *handlers) showWords(c *fiber.Ctx, host string, choices map[string]strin
 	if err != nil {
 		return err
 	}
-	counted, err := h.seenWords(ctx, host)
+	counted, err := h.seenWords(ctx, st.Server())
 	if err != nil {
 		return err
 	}
-	m, err := islands.Map(ctx, h.Directory.Store(), host)
+	m, err := islands.Map(ctx, h.Directory.Store(), st.Server())
 	if err != nil {
 		return err
 	}
 	line := h.line(&st)
 	p, l := h.page(c, "archipelago.words_title", "Name", line.Name)
 	v := frontend.WordsView{Name: line.Name, Host: host, Back: frontend.IslandURL(host), Wrong: wrong, Own: h.Groups(l.Lang()), Looked: counted.looked, All: counted.all}
-	if v.Pending, err = islands.MapPending(ctx, h.Directory.Store(), host); err != nil {
+	if v.Pending, err = islands.MapPending(ctx, h.Directory.Store(), st.Server()); err != nil {
 		return err
 	}
 	if c.Query("done") == "1" && wrong == "" {
@@ -174,7 +174,8 @@ func (h *handlers) changeWords(c *fiber.Ctx) error {
 			said[theirs] = ours
 		}
 	}
-	err = h.Islands.SaveMap(c.UserContext(), host, said, forget)
+	whose := islands.Agreement{Host: host}
+	err = h.Islands.SaveMap(c.UserContext(), whose.Server(), said, forget)
 	var invalid directory.Invalid
 	if errors.As(err, &invalid) {
 		c.Status(http.StatusBadRequest)

@@ -93,6 +93,14 @@ func (s *Side) prepare() {
 // holds reports whether an entry is in what was asked and in what was agreed.
 func (s *Side) holds(c *candidate) bool { return s.Asked.holds(c) && s.Agreed.holds(c) }
 
+// Stands is what the follower asks for, or what it is given instead of that.
+func (s *Side) Stands() Scope {
+	if s.State == Narrowed {
+		return s.Agreed
+	}
+	return s.Asked
+}
+
 func (s *Side) max() int {
 	if s.MaxItems > 0 {
 		return s.MaxItems
@@ -183,13 +191,21 @@ func Accept(ctx context.Context, store directory.Store, host string, narrower *S
 	return decide(ctx, store, host, func(a *Agreement) error { return a.accept(narrower, passOn) })
 }
 
-// AcceptSeen says yes to all that an island asks for, if that still has this tag: whoever decides has seen it.
-func AcceptSeen(ctx context.Context, store directory.Store, host, tag string, passOn bool) (Agreement, error) {
+// AcceptSeen is [Accept] by somebody who has seen what [Side.Stands]: when that has another tag by now, or somebody else has
+// answered meanwhile, nothing is given.
+func AcceptSeen(ctx context.Context, store directory.Store, host, tag string, narrower *Scope, passOn bool) (Agreement, error) {
+	if narrower != nil {
+		if err := narrower.Validate(); err != nil {
+			return Agreement{}, err
+		}
+	}
 	return decide(ctx, store, host, func(a *Agreement) error {
-		if a.Out.Asked.Tag() != tag {
+		stands := a.Out.Stands()
+		open := a.Out.State == Asked || narrower != nil && a.Out.Active()
+		if !open || stands.Tag() != tag {
 			return ErrNoAgreement
 		}
-		return a.accept(nil, passOn)
+		return a.accept(narrower, passOn)
 	})
 }
 
