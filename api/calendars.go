@@ -125,12 +125,12 @@ func (s *Server) showCalendars(c *fiber.Ctx, e *directory.Entry, v frontend.Cale
 	}
 	p, _ := s.moderationPage(c, "calendars.title")
 	zone := s.zone()
-	v.Name, v.Slug, v.Full = e.Name, e.Slug, len(list) >= subscribed.MaxPerOrganisation
-	v.Moderated = account.May(account.From(c), account.EntryPublish, e) != nil
+	v.Name, v.Slug, v.Full, v.Most = e.Name, e.Slug, len(list) >= subscribed.MaxPerOrganisation, subscribed.MaxPending
+	v.Moderated, v.Offline = account.May(account.From(c), account.EntryPublish, e) != nil, !e.Public()
 	for _, one := range list {
 		_, id, _ := strings.Cut(one.Key, "/")
 		item := frontend.CalendarView{
-			ID: id, Title: one.Title, URL: one.URL, Plain: one.Plain(), Paused: one.State == subscribed.Paused, Events: one.Events,
+			ID: id, Title: one.Title, URL: one.URL, Plain: one.Plain(), Paused: one.State == subscribed.Paused, Events: one.Events, Waiting: one.Waiting,
 			Next: one.Next.In(zone), Asked: one.Claim != "" || !one.Next.After(s.Now()),
 		}
 		if item.Title == "" {
@@ -186,7 +186,11 @@ func (s *Server) calendarNote(ctx context.Context, e *directory.Entry) (name, li
 func PublishesCalendar(accounts *account.Service) func(context.Context, string, *directory.Entry) bool {
 	return func(ctx context.Context, id string, org *directory.Entry) bool {
 		a, err := accounts.Get(ctx, id)
-		return err == nil && !a.Blocked && !a.Leaving && account.May(a.Actor(), account.EntryPublish, org) == nil
+		if err != nil || a.Leaving {
+			return false
+		}
+		actor, err := accounts.Acting(ctx, id)
+		return err == nil && account.May(actor, account.EntryPublish, org) == nil
 	}
 }
 

@@ -42,7 +42,7 @@ func openCalendars(t *testing.T) (s *site, fetch func()) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	about := func() account.Site { return account.Site{Name: "Archipel", Languages: []string{"fr", "en"}} }
 	mailer := account.NewMailer(account.MailerOptions{Store: store, Transport: &account.Folder{Dir: t.TempDir(), Log: quiet}, Site: about, Log: quiet})
-	accounts, err := account.New(account.Options{Store: store, Mailer: mailer, Site: about, Address: "http://example.com", Log: quiet})
+	accounts, err := account.New(account.Options{Store: store, Mailer: mailer, Site: about, Address: "http://example.com", Log: quiet, Teams: owners.Keeps})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,6 +161,64 @@ func TestCalendarsOfATeam(t *testing.T) {
 	anna.post(page, page+"/"+id, url.Values{"action": {"remove_all"}}).leads(t, "done=remove_all")
 	if a := visitor.open("/e/atelier-velo"); a.StatusCode != http.StatusGone {
 		t.Errorf("its event is still there: %d", a.StatusCode)
+	}
+}
+
+// TestCalendarsOfANewcomer: while an organisation waits, its calendars are kept and not read, and then no more of their events
+// wait than people can read. The page says so.
+func TestCalendarsOfANewcomer(t *testing.T) {
+	s, fetch := openCalendars(t)
+	eve := s.member("Eve")
+	org := eve.owned("La Fourmilière", func(e *directory.Entry) { e.Kind, e.Status = directory.Organisation, directory.Pending })
+	asked := atomic.Int32{}
+	var body strings.Builder
+	for i := range subscribed.MaxPending + 3 {
+		body.WriteString("BEGIN:VEVENT\r\nUID:" + strconv.Itoa(i) + "\r\nSUMMARY:Soirée " + strconv.Itoa(i) + "\r\nDTSTART:20270401T180000Z\r\nEND:VEVENT\r\n")
+	}
+	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = w.Write([]byte("BEGIN:VCALENDAR\r\n" + body.String() + "END:VCALENDAR\r\n"))
+	}))
+	defer feed.Close()
+	page := "/e/la-fourmiliere/calendars"
+	eve.send(page, url.Values{"url": {feed.URL}}).leads(t, "done=added")
+	fetch()
+	if a := eve.open(page); asked.Load() != 0 || !strings.Contains(a.body, "n’est pas en ligne") || !strings.Contains(a.body, "quand la fiche sera en ligne") {
+		t.Errorf("fetched %d times, or the page does not say why not: %s", asked.Load(), a.body)
+	}
+	org.Status = directory.Published
+	s.put(org)
+	list, err := s.server.Calendars.Of(t.Context(), org.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatal(err, list)
+	}
+	if err := s.server.Calendars.Pause(t.Context(), list[0].Key, false); err != nil { // due at once
+		t.Fatal(err)
+	}
+	fetch()
+	if a := eve.open(page); strings.Contains(a.body, "n’est pas en ligne") || !strings.Contains(a.body, "3 évènements ne sont pas encore repris") || !strings.Contains(a.body, "200 autres") {
+		t.Errorf("the page does not say how many wait: %s", a.body)
+	}
+}
+
+// TestCalendarsOfAPlaceOfATeam: what an organisation's trusted people keep in its name publishes its calendars as they do.
+func TestCalendarsOfAPlaceOfATeam(t *testing.T) {
+	s, fetch := openCalendars(t)
+	anna := s.member("Anna", trusted)
+	org := anna.owned("La Fourmilière", func(e *directory.Entry) { e.Kind = directory.Organisation })
+	hall := place("Salle des fêtes", "Saint-Étienne", 4.39, 45.44, "coworking")
+	hall.Private = &directory.Private{Team: org.ID}
+	s.put(hall)
+	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(feedBody)) }))
+	defer feed.Close()
+	page := "/e/salle-des-fetes/calendars"
+	if a := anna.open(page); strings.Contains(a.body, "attendent d’être relus") {
+		t.Error("the page says that events wait")
+	}
+	anna.send(page, url.Values{"url": {feed.URL}}).leads(t, "done=added")
+	fetch()
+	if e := s.bySlug("atelier-velo"); !e.Public() {
+		t.Errorf("its event is %s", e.Status)
 	}
 }
 

@@ -19,7 +19,9 @@ type CalendarsView struct {
 	Done       string // what was done
 	Refused    string // what could not be done
 	Moderated  bool   // events wait for moderation
+	Offline    bool   // the entry is not public, and until it is no calendar is read
 	Full       bool   // there can be no more
+	Most       int    // events of one calendar that may wait for moderation at once
 	Calendars  []CalendarView
 }
 
@@ -31,6 +33,7 @@ type CalendarView struct {
 	Plain   bool // fetched without encryption
 	Paused  bool
 	Events  int
+	Waiting int       // of them, those that are not taken before others were moderated
 	Fetched time.Time // last time that it was read; zero: not yet
 	Next    time.Time
 	Asked   bool // is fetched in this moment

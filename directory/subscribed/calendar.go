@@ -31,8 +31,12 @@ const Kind = "calendar"
 // Author is how the log names what was written because a calendar says so.
 const Author = "calendar"
 
-// MaxPerOrganisation is how many calendars an organisation can subscribe to.
-const MaxPerOrganisation = 10
+// MaxPerOrganisation is how many calendars an organisation can subscribe to, and MaxPending how many events of one of them may
+// wait for moderation at once.
+const (
+	MaxPerOrganisation = 10
+	MaxPending         = 200
+)
 
 // State says what is done with a calendar.
 type State string
@@ -102,7 +106,8 @@ type Calendar struct {
 	Fetched  time.Time     `json:"fetched,omitzero"` // last fetch that succeeded
 	Asked    time.Time     `json:"asked,omitzero"`   // when somebody last wanted it fetched at once
 
-	Events   int            `json:"events"` // of the last fetch
+	Events   int            `json:"events"`            // of the last fetch
+	Waiting  int            `json:"waiting,omitempty"` // of these, those that are not taken yet, as [MaxPending] wait already
 	Warnings []ical.Warning `json:"warnings,omitempty"`
 	Refused  []Refused      `json:"refused,omitempty"`
 	Failures int            `json:"failures,omitempty"` // in a row

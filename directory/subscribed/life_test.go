@@ -195,6 +195,79 @@ func TestPeopleDecide(t *testing.T) {
 	}
 }
 
+// TestNotPublic: the calendars of an organisation that is not public are kept, and not read.
+func TestNotPublic(t *testing.T) {
+	w := newWorld(t)
+	w.feed.set(cal(ev("a", "A", "20270420T180000")), 200)
+	status := func(s directory.Status) {
+		t.Helper()
+		w.org.Status = s
+		var err error
+		if w.org, err = w.d.Put(t.Context(), "account:moderator", w.org); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status(directory.Pending)
+	w.subscribe()
+	for range 3 {
+		c := w.again()
+		if w.feed.asked != 0 || w.names() != "" || c.State != Active || c.Failing() || c.Claim != "" || !c.Next.After(w.clock.now()) {
+			t.Fatalf("asked %d times, %s, %+v", w.feed.asked, w.names(), c)
+		}
+	}
+	status(directory.Published)
+	if w.again(); w.names() != "A" {
+		t.Errorf("it is public, and has %q", w.names())
+	}
+	status(directory.Hidden)
+	w.feed.set(cal(ev("a", "A", "20270420T180000"), ev("b", "B", "20270420T180000")), 200)
+	if w.again(); w.names() != "A" {
+		t.Errorf("it is hidden, and has %q", w.names())
+	}
+}
+
+// TestFewWait: of a calendar whose events are moderated, no more wait at once than people can read, those that come next first.
+func TestFewWait(t *testing.T) {
+	w := newWorld(t)
+	var all []string
+	for i := range MaxPending + 50 {
+		at := time.Date(2026, 11, 25, 18, 0, 0, 0, time.UTC).AddDate(0, 0, i) // the first ones are over
+		all = append(all, ev(fmt.Sprint(i), at.Format("E 2006-01-02"), at.Format("20060102T150405")))
+	}
+	w.feed.set(cal(all...), 200)
+	if _, err := w.s.Add(t.Context(), &w.org, w.feed.URL, "somebody"); err != nil {
+		t.Fatal(err)
+	}
+	waiting := func(c *Calendar, want, left int) []directory.Entry {
+		t.Helper()
+		var out []directory.Entry
+		for _, e := range w.events() {
+			if e.Status == directory.Pending {
+				out = append(out, e)
+			}
+		}
+		if len(out) != want || c.Waiting != left || c.Trouble != nil {
+			t.Fatalf("%d wait, %d are not taken, %+v; want %d and %d", len(out), c.Waiting, c.Trouble, want, left)
+		}
+		return out
+	}
+	list := waiting(w.due(), MaxPending, 50)
+	if last := list[len(list)-1].Name; last != "E 2027-08-01" {
+		t.Errorf("the last that waits is %s", last)
+	}
+	waiting(w.again(), MaxPending, 50)
+	for _, e := range list[:60] { // they are read
+		e.Status = directory.Published
+		if _, err := w.d.Put(t.Context(), "account:moderator", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting(w.again(), MaxPending-10, 0)
+	if n := len(w.events()); n != MaxPending+50 {
+		t.Errorf("%d events", n)
+	}
+}
+
 // TestForeignEntries: an entry of somebody else's that bears the name of a calendar's source is neither changed nor removed.
 func TestForeignEntries(t *testing.T) {
 	w := newWorld(t)
@@ -259,7 +332,8 @@ func TestChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Println("ready")
-	if err := New(Options{Directory: d, Index: index, Loopback: true, Now: now}).Due(t.Context()); err != nil {
+	publish := func(context.Context, string, *directory.Entry) bool { return true }
+	if err := New(Options{Directory: d, Index: index, Loopback: true, Now: now, Publish: publish}).Due(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Println("done")

@@ -128,6 +128,9 @@ func (s *Service) visit(ctx context.Context, c *Calendar) func(*Calendar) bool {
 	if err != nil {
 		return s.failed(&fetchError{code: codeOf(err), err: err})
 	}
+	if !org.Public() {
+		return s.later
+	}
 	a, err := s.fetch.get(ctx, c, s.Now())
 	if err != nil {
 		return s.failed(err)
@@ -157,12 +160,12 @@ func (s *Service) visit(ctx context.Context, c *Calendar) func(*Calendar) bool {
 		begins := done.held != nil && now.Held == nil
 		now.Title, now.Events, now.Fetched, now.Failures, now.Trouble = cal.Name, len(cal.Events), at, 0, nil
 		now.Warnings, now.Refused, now.Held = cal.Warnings[:min(len(cal.Warnings), maxWarnings)], done.refused, done.held
-		now.Accept = now.Accept && !c.Accept
+		now.Waiting, now.Accept = done.waiting, now.Accept && !c.Accept
 		if done.held != nil && c.Held != nil {
 			now.Held.Since = c.Held.Since
 		}
 		now.ETag, now.Modified, now.Digest = "", "", ""
-		if done.whole && done.held == nil {
+		if done.whole && done.held == nil && done.waiting == 0 {
 			now.ETag, now.Modified, now.Digest = a.etag, a.modified, digest
 		}
 		// What changed lately is likely to change again.
@@ -176,6 +179,12 @@ func (s *Service) visit(ctx context.Context, c *Calendar) func(*Calendar) bool {
 		}
 		return begins
 	}
+}
+
+// later leaves a calendar for a while: what nobody may see, or has not been read yet, has no events.
+func (s *Service) later(now *Calendar) bool {
+	now.Next = s.Now().UTC().Add(jittered(firstPause))
+	return false
 }
 
 // same writes down that nothing changed: the next fetch may be later.

@@ -23,6 +23,7 @@ type outcome struct {
 	whole   bool // everything that the calendar says is in the directory
 	refused []Refused
 	held    *Held
+	waiting int // events that are not taken before others were moderated
 }
 
 // sync makes the directory say what the calendar says. It may be cut short at any moment and begun again.
@@ -37,10 +38,15 @@ func (s *Service) sync(ctx context.Context, c *Calendar, org *directory.Entry, c
 		known[e.Source.ExternalID] = e
 	}
 	publish := s.Publish != nil && s.Publish(ctx, c.By, org)
+	room := MaxPending
+	for _, e := range current {
+		if e.Status == directory.Pending {
+			room--
+		}
+	}
 	var writes []directory.Entry
 	wanted := make(map[string]bool, len(cal.Events))
-	for i := range cal.Events {
-		event := &cal.Events[i]
+	for _, event := range s.order(cal.Events, publish) {
 		wanted[event.UID] = true
 		was, have := known[event.UID]
 		if !have {
@@ -57,13 +63,19 @@ func (s *Service) sync(ctx context.Context, c *Calendar, org *directory.Entry, c
 				continue // somebody took it away on purpose
 			}
 		}
-		e := s.entry(ctx, c, org, event, was, have)
-		if !have || was.Status == directory.Removed {
-			e.Status = directory.Pending
-			if publish {
-				e.Status = directory.Published
-			}
+		status := was.Status
+		switch anew := !have || was.Status == directory.Removed; {
+		case anew && publish:
+			status = directory.Published
+		case anew && room <= 0:
+			out.waiting++
+			continue
+		case anew:
+			room--
+			status = directory.Pending
 		}
+		e := s.entry(ctx, c, org, event, was, have)
+		e.Status = status
 		writes = append(writes, e)
 	}
 	gone, held := s.gone(c, current, wanted, cal.Complete)
@@ -93,6 +105,27 @@ func (s *Service) sync(ctx context.Context, c *Calendar, org *directory.Entry, c
 		}
 	}
 	return out, nil
+}
+
+// order is in which order events are taken over: where some may have to wait, those that come next are first.
+func (s *Service) order(events []ical.Event, publish bool) []*ical.Event {
+	list := make([]*ical.Event, len(events))
+	for i := range events {
+		list[i] = &events[i]
+	}
+	if publish || len(list) <= MaxPending {
+		return list
+	}
+	now, over := s.Now(), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	next := make(map[*ical.Event]time.Time, len(list))
+	for _, e := range list {
+		next[e] = over
+		if date, ok := e.Entry.Event.Next(now, s.Zone()); ok {
+			next[e] = date.Start
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *ical.Event) int { return next[a].Compare(next[b]) })
+	return list
 }
 
 func (s *Service) write(ctx context.Context, entries []directory.Entry) ([]directory.Outcome, error) {
