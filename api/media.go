@@ -67,6 +67,8 @@ func (s *Server) takePicture(c *fiber.Ctx, values, sent url.Values) *directory.P
 	switch {
 	case errors.Is(err, media.ErrTooLarge):
 		return &directory.Problem{Field: "picture", Code: "picture_large", Params: map[string]any{"max": media.MaxBytes >> 20}}
+	case errors.Is(err, media.ErrTooHeavy):
+		return &directory.Problem{Field: "picture", Code: "picture_heavy"}
 	case errors.Is(err, media.ErrFormat):
 		return &directory.Problem{Field: "picture", Code: "unreadable"}
 	case err != nil:

@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 const (
 	MaxBytes  = 15 << 20   // of a file
 	MaxPixels = 40_000_000 // of a picture, before it is made smaller
+	MaxMemory = 256 << 20  // bytes that reading pictures takes at once: also a server of 1 GB has them
 	maxSide   = 20_000     // pixels
 	maxScans  = 100        // of a progressive JPEG; each goes over the whole picture, and cameras write about ten
 )
@@ -40,6 +42,7 @@ var Sizes = []int{1600, 800, 400}
 // Errors of [Store.Add].
 var (
 	ErrTooLarge = errors.New("the file or the picture is too large")
+	ErrTooHeavy = errors.New("reading the picture takes too much memory")
 	ErrFormat   = errors.New("not a JPEG, PNG or WebP picture that can be read")
 )
 
@@ -55,7 +58,7 @@ type Picture struct {
 // Store keeps pictures in a folder or in a bucket. Its methods may be called concurrently, and by several processes.
 type Store struct {
 	files files
-	room  *semaphore.Weighted // pixels being decoded at once, so that uploads cannot fill the memory
+	room  *semaphore.Weighted // bytes that reading takes, so that uploads cannot fill the memory
 }
 
 // files are where the files of pictures are: [folder] and [bucket]. What is not there is [fs.ErrNotExist].
@@ -81,7 +84,7 @@ type info struct {
 	modified time.Time
 }
 
-func newStore(f files) *Store { return &Store{f, semaphore.NewWeighted(MaxPixels)} }
+func newStore(f files) *Store { return &Store{f, semaphore.NewWeighted(MaxMemory)} }
 
 // Open keeps pictures in dir, which is made when it is not there.
 func Open(dir string) (*Store, error) {
@@ -94,8 +97,8 @@ func Open(dir string) (*Store, error) {
 // Reach finds out whether pictures can be kept and read at this moment.
 func (s *Store) Reach(ctx context.Context) error { return s.files.reach(ctx) }
 
-// Add keeps a picture. It reports ErrTooLarge or ErrFormat when it cannot be accepted. The same pixels have the same
-// address.
+// Add keeps a picture. It reports ErrTooLarge, ErrTooHeavy or ErrFormat when it cannot be accepted. The same pixels have the
+// same address.
 func (s *Store) Add(ctx context.Context, file []byte) (Picture, error) {
 	if len(file) > MaxBytes {
 		return Picture{}, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, len(file), MaxBytes)
@@ -112,11 +115,19 @@ func (s *Store) Add(ctx context.Context, file []byte) (Picture, error) {
 	if config.Width > maxSide || config.Height > maxSide || config.Width*config.Height > MaxPixels {
 		return Picture{}, fmt.Errorf("%w: %d x %d pixels", ErrTooLarge, config.Width, config.Height)
 	}
-	weight := int64(config.Width * config.Height)
+	weight := takes(f, config, file)
+	if weight > MaxMemory {
+		return Picture{}, fmt.Errorf("%w: %d MB for %d x %d pixels", ErrTooHeavy, weight>>20, config.Width, config.Height)
+	}
 	if err := s.room.Acquire(ctx, weight); err != nil {
 		return Picture{}, err
 	}
-	defer s.room.Release(weight)
+	defer func() {
+		if weight > heavy {
+			runtime.GC() // or what is not needed any more would stand beside what the next one takes
+		}
+		s.room.Release(weight)
+	}()
 	if f.name == "jpeg" && scans(file) > maxScans {
 		return Picture{}, ErrFormat
 	}
