@@ -107,12 +107,13 @@ type walk struct {
 	interval  int
 	months    []int
 	monthDays []int
-	weekdays  []rrule.Weekday
+	weekdays  [7]bool         // from Monday on, of days that have no number
+	numbered  []rrule.Weekday // the n-th of a month or a year
 	clocks    []time.Duration // since midnight, ascending
 }
 
 func (r *Rule) walk(first time.Time) *walk {
-	w := &walk{Rule: r, first: day(first), interval: max(r.Interval, 1), months: r.Bymonth, monthDays: r.Bymonthday, weekdays: r.Byweekday}
+	w := &walk{Rule: r, first: day(first), interval: max(r.Interval, 1), months: r.Bymonth, monthDays: r.Bymonthday}
 	if len(r.Byweekno)+len(r.Byyearday)+len(r.Bymonthday)+len(r.Byweekday) == 0 {
 		switch r.Freq {
 		case rrule.YEARLY:
@@ -123,7 +124,14 @@ func (r *Rule) walk(first time.Time) *walk {
 		case rrule.MONTHLY:
 			w.monthDays = []int{first.Day()}
 		case rrule.WEEKLY:
-			w.weekdays = []rrule.Weekday{[]rrule.Weekday{rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA, rrule.SU}[weekday(first)]}
+			w.weekdays[weekday(first)] = true
+		}
+	}
+	for _, d := range r.Byweekday {
+		if d.N() != 0 && r.Freq <= rrule.MONTHLY { // there is no n-th of weeks and days
+			w.numbered = append(w.numbered, d)
+		} else {
+			w.weekdays[d.Day()] = true
 		}
 	}
 	or := func(list []int, one int) []int {
@@ -216,16 +224,23 @@ func (w *walk) dates(set []time.Time, begin, end time.Time) []time.Time {
 	return slices.CompactFunc(picked, time.Time.Equal)
 }
 
-// has reports whether a day of the right month is one of the rule's.
+// has reports whether a day of the right month is one of the rule's. A rule that has weekdays with and without a number means
+// days that are of both, as what other programs are made with has it.
 func (w *walk) has(at time.Time) bool {
-	year, month, date := at.Date()
-	if !w.onWeekday(at, false) || !w.onWeekday(at, true) {
+	on := weekday(at)
+	if w.weekdays != [7]bool{} && !w.weekdays[on] {
 		return false
 	}
-	if len(w.monthDays) > 0 && !slices.Contains(w.monthDays, date) && !slices.Contains(w.monthDays, date-1-daysIn(year, month)) {
+	if len(w.numbered) > 0 && !slices.ContainsFunc(w.numbered, func(d rrule.Weekday) bool { return d.Day() == on && w.isNth(at, d.N()) }) {
 		return false
 	}
-	if len(w.Byyearday) > 0 && !slices.Contains(w.Byyearday, at.YearDay()) && !slices.Contains(w.Byyearday, at.YearDay()-1-yearDays(year)) {
+	if len(w.monthDays) > 0 {
+		year, month, date := at.Date()
+		if !slices.Contains(w.monthDays, date) && !slices.Contains(w.monthDays, date-1-daysIn(year, month)) {
+			return false
+		}
+	}
+	if len(w.Byyearday) > 0 && !slices.Contains(w.Byyearday, at.YearDay()) && !slices.Contains(w.Byyearday, at.YearDay()-1-yearDays(at.Year())) {
 		return false
 	}
 	if len(w.Byweekno) == 0 {
@@ -238,22 +253,7 @@ func (w *walk) has(at time.Time) bool {
 	return slices.Contains(w.Byweekno, number) || slices.Contains(w.Byweekno, number-1-weeks)
 }
 
-// onWeekday reports whether a day is one of the weekdays that are the n-th of a month or a year, from the end when n is negative,
-// or of the others. There is no n-th of weeks and days. A rule that has both kinds means days that are of both, as what other
-// programs are made with has it.
-func (w *walk) onWeekday(at time.Time, nth bool) bool {
-	named := false
-	for i := range w.weekdays {
-		d := &w.weekdays[i]
-		if n := d.N(); nth == (n != 0 && w.Freq <= rrule.MONTHLY) {
-			if named = true; d.Day() == weekday(at) && (!nth || w.isNth(at, n)) {
-				return true
-			}
-		}
-	}
-	return !named
-}
-
+// isNth reports whether a day is the n-th of its weekday in the month or the year, from the end when n is negative.
 func (w *walk) isNth(at time.Time, n int) bool {
 	date, of := at.Day(), daysIn(at.Year(), at.Month())
 	if w.Freq == rrule.YEARLY && len(w.months) == 0 {
