@@ -129,7 +129,7 @@ func TestPatience(t *testing.T) {
 			return false
 		}
 		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.WriteHeader(map[int32]int{1: http.StatusServiceUnavailable, 2: http.StatusTooManyRequests}[asked.Load()])
 		return true
 	})
 	if err := a.s.Sync(t.Context(), b.host, true); err != nil || asked.Load() < 3 {

@@ -406,7 +406,10 @@ const maxListed = 400
 func (s *Service) fetchJSON(ctx context.Context, address string, v any) error {
 	a, err := s.Network.FetchAs(ctx, actorName, address, []fetch.MediaType{{Type: "application/json"}})
 	var later *fetch.StatusError
-	for try := 0; try < maxWaits && errors.As(err, &later) && later.Code == http.StatusServiceUnavailable && later.RetryAfter > 0; try++ {
+	soon := func() bool { // it makes it still, or has answered much in this moment
+		return errors.As(err, &later) && (later.Code == http.StatusServiceUnavailable || later.Code == http.StatusTooManyRequests) && later.RetryAfter > 0
+	}
+	for try := 0; try < maxWaits && soon(); try++ {
 		wait := time.NewTimer(min(later.RetryAfter, time.Minute))
 		select {
 		case <-ctx.Done():
