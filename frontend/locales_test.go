@@ -30,7 +30,7 @@ var families = map[string][]string{
 	"operation":           {"create", "update", "remove", "revert", "merge", "redact", "team", "twin"},
 	"accessibility":       {"wheelchair", "toilets", "hearing", "visual", "signLanguage", "parking", "note"},
 	"accessibility_value": {"yes", "limited", "no", "designated"},
-	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "not_yours", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password",
+	"problem": {"required", "too_long", "too_many", "invalid", "unknown", "out_of_range", "swapped", "scheme", "control", "taken", "order", "immutable", "not_here", "not_yours", "unreadable", "picture_large", "not_kept", "too_short", "guessable", "wrong_password", "picture_heavy", "pictures_many", "drafts_many", "draft_large",
 		"not_read", "hours_closed", "hours_half", "hours_time", "hours_same", "hours_overlap", "hours_next_day", "hours_empty", "hours_season", "hours_long"},
 	"passkey":    nil, // said by package account
 	"hours_edit": nil, "hours_mode": {"none", "table", "always", "text"}, "hours_holidays": {"usual", "closed", "own"},
