@@ -197,7 +197,7 @@ func TestComparing(t *testing.T) {
 	// Somebody wrote past the log: one is gone here, one is older, one is too many.
 	lost, old := a.entry(outcomes[3].Entry.ID), a.entry(outcomes[5].Entry.ID)
 	lost.Status = directory.Removed
-	lost.Private.Mirror.Via, lost.Private.Mirror.Was = nil, directory.Published
+	lost.Private.Mirror.Raw, lost.Private.Mirror.Via, lost.Private.Mirror.Was = "", nil, directory.Published
 	a.put(lost)
 	old.Name, old.Private.Mirror.Version = "Vieille", old.Private.Mirror.Version-1
 	a.put(old)
