@@ -353,6 +353,15 @@ func TestFlags(t *testing.T) {
 	if now, err := w.d.Entry(t.Context(), e.ID); err != nil || now.Status != directory.Removed {
 		t.Errorf("the entry is %s, %v", now.Status, err)
 	}
+	// One of another island is hidden, so that what changes there leaves it so.
+	theirs := w.place(func(e *directory.Entry) { e.Origin = "autre.example" })
+	at = flag("Là-bas", w.base+"/id/"+string(theirs.ID))
+	if a := mod.form("/account", at, "decision", "remove", "reason", "Fermé.", "version", fmt.Sprint(theirs.Version)); a.status != http.StatusSeeOther {
+		t.Fatalf("remove what is of another island: %d %s", a.status, a.body)
+	}
+	if now, err := w.d.Entry(t.Context(), theirs.ID); err != nil || now.Status != directory.Hidden {
+		t.Errorf("what is of another island is %s, %v", now.Status, err)
+	}
 	flag("Tout l’annuaire") // about nothing but the instance
 	if body := mod.page("/moderate?show=report"); !strings.Contains(body, "Tout l’annuaire") {
 		t.Error("a report of the whole directory is not shown")
