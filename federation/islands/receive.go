@@ -232,7 +232,7 @@ func (s *Service) next(peer *Agreement, n news, id directory.ID, was *directory.
 	case newer:
 	case known && !gone:
 		return nil, ""
-	case gone && m.Raw != "":
+	case gone && m.Raw != "" && m.Was == "":
 		// Somebody took it away here, its origin did not: it is as if it were hidden.
 	case gone && m.Was != "" && m.Epoch == n.epoch && m.Version == n.version:
 		// It was withdrawn and comes back as it was.
@@ -276,10 +276,10 @@ func (s *Service) taken(peer *Agreement, n news, id directory.ID, was *directory
 			if m != nil {
 				mirror.Was, mirror.Held = m.Was, m.Held
 			}
-		case m != nil && m.Raw != "": // what goes without anybody here deciding it leaves nothing of what was said
-			e.Status = directory.Hidden
 		case m != nil && m.Was != "":
 			e.Status = m.Was // as it was when it was withdrawn
+		case m != nil && m.Raw != "": // what goes without anybody here deciding it leaves nothing of what was said
+			e.Status = directory.Hidden
 		}
 	}
 	s.translate(&e, n.words, words)
