@@ -62,6 +62,8 @@ func widen(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 type uploads struct {
 	client func(peer netip.Addr, h *fasthttp.RequestHeader) string // where a request comes from
 
+	wait time.Duration // until there is room
+
 	all *semaphore.Weighted // bytes
 	mu  sync.Mutex
 	of  map[string]*share
@@ -87,7 +89,7 @@ type coming struct {
 const handOver = 24 * time.Hour
 
 func newUploads(client func(netip.Addr, *fasthttp.RequestHeader) string) *uploads {
-	return &uploads{client: client, all: semaphore.NewWeighted(uploadsAll), of: map[string]*share{}, coming: make(chan coming, 1)}
+	return &uploads{client: client, wait: uploadWaits, all: semaphore.NewWeighted(uploadsAll), of: map[string]*share{}, coming: make(chan coming, 1)}
 }
 
 // listen gives connections that bound what they bring, to be served by this server alone. full answers who cannot be let in.
@@ -185,7 +187,7 @@ func (c *uploadConn) SetReadDeadline(t time.Time) error {
 	body := <-c.uploads.coming
 	peer, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	client := c.uploads.client(peer.Addr(), body.header)
-	ctx, cancel := context.WithTimeout(context.Background(), uploadWaits)
+	ctx, cancel := context.WithTimeout(context.Background(), c.uploads.wait)
 	defer cancel()
 	leave, err := c.uploads.enter(ctx, client, body.size)
 	if err != nil {
@@ -207,6 +209,9 @@ func (c *uploadConn) Read(b []byte) (int, error) {
 	}
 	return c.Conn.Read(b)
 }
+
+// ReadFrom lets what is sent go the way that it would without this.
+func (c *uploadConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 // Close lets the word that there was no room arrive: a connection that is closed with bytes unread may take it along.
 func (c *uploadConn) Close() error {
