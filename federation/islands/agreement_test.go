@@ -182,6 +182,9 @@ func TestPauseEndAndPurge(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.shown(b)
+			eventually(t, "both know of the end", func() bool {
+				return side(a, b).State == islands.Ended && b.with(a).Out.State == islands.Ended
+			})
 			c.forward(29 * 24 * time.Hour)
 			if err := a.s.Purge(ctx); err != nil || a.entry(kept.ID).Name == "" {
 				t.Errorf("it is gone too early: %v", err)
