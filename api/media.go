@@ -75,6 +75,12 @@ func (s *Server) takePicture(c *fiber.Ctx, values, sent url.Values) *directory.P
 		s.Log.Error("a picture could not be kept", "id", requestID(c), "err", err)
 		return &directory.Problem{Field: "picture", Code: "not_kept"}
 	}
+	if !account.From(c).SignedIn() {
+		if err := s.noteVisitorPicture(ctx, added.URL); err != nil {
+			s.Log.Error("a visitor's picture could not be noted", "id", requestID(c), "err", err)
+			return &directory.Problem{Field: "picture", Code: "not_kept"}
+		}
+	}
 	values.Set(fmt.Sprintf("images[%d].url", row), added.URL)
 	s.known.put(added.URL, kept{added.Width, added.Height})
 	values.Set(fmt.Sprintf("images[%d].alt", row), strings.TrimSpace(sent.Get("picture_alt")))
@@ -221,7 +227,8 @@ func (s *Server) tendPictures(ctx context.Context, first time.Duration) {
 	}
 }
 
-// SweepPictures erases the pictures that no entry, draft or proposal refers to and that were last wanted before a moment.
+// SweepPictures erases the pictures that no entry, draft or proposal refers to and that were last wanted before a moment; those
+// of visitors that no entry has ever had go sooner.
 func (s *Server) SweepPictures(ctx context.Context, before time.Time) (erased int, err error) {
 	used := map[string]bool{}
 	err = s.Directory.Scan(ctx, func(entries []directory.Entry) error {
@@ -232,6 +239,10 @@ func (s *Server) SweepPictures(ctx context.Context, before time.Time) (erased in
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
+	visitors, err := s.visitorPictures(ctx, before.Add(pictureLife-visitorPictureLife), used)
 	if err != nil {
 		return 0, err
 	}
@@ -259,7 +270,11 @@ func (s *Server) SweepPictures(ctx context.Context, before time.Time) (erased in
 		}
 	}
 	defer s.known.clear()
-	return s.Media.Sweep(ctx, before, func(url string) bool { return used[url] })
+	if erased, err = s.eraseVisitorPictures(ctx, visitors, used); err != nil {
+		return erased, err
+	}
+	n, err := s.Media.Sweep(ctx, before, func(url string) bool { return used[url] })
+	return erased + n, err
 }
 
 var pictureForm = regexp.MustCompile(`/media/[0-9a-f]{32}-[0-9]+\.(?:jpg|png)`)

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +115,53 @@ func TestVisitorsSendSoManyPictures(t *testing.T) {
 	if a := anna.send(path, v, file{"x.png", b.Bytes()}); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "/media/") {
 		t.Errorf("who has an account is held up by those who have none: %d %s", a.StatusCode, plainProblems(a.body))
 	}
+}
+
+// TestPicturesOfVisitorsGoSooner: what nobody without an account has sent off is not kept as long as what an entry had.
+func TestPicturesOfVisitorsGoSooner(t *testing.T) {
+	s := openPosting(t)
+	s.server.Now = time.Now // as the files have it
+	s.member("Anna").owned("La Fourmilière")
+	p := s.visitor()
+	const path = "/e/la-fourmiliere/suggest"
+	address := regexp.MustCompile(`/media/[0-9a-f]{32}-1600\.jpg`)
+	var sent []string
+	for n := range 4 {
+		v := p.fieldsOfPage(path)
+		v.Set("action", "picture")
+		v.Set("picture_alt", "La cour")
+		a := p.send(path, v, file{"x.jpg", shot(t, 60+n, 40, color.White)})
+		sent = append(sent, address.FindString(a.body))
+	}
+	v := p.fieldsOfPage(path) // the last one waits in a proposal
+	v.Set("images[0].url", sent[3])
+	v.Set("images[0].alt", "La cour")
+	p.send(path, v).leads(t, "thanks")
+	e := s.bySlug("la-fourmiliere")
+	e.Images = []directory.Image{{URL: sent[1], Alt: "x"}, {URL: sent[2], Alt: "y"}}
+	e = s.put(e)[0]
+	look := func(days int, want string) {
+		t.Helper()
+		if _, err := s.server.SweepPictures(t.Context(), time.Now().Add(time.Duration(days-90)*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for n, one := range sent {
+			if kept, err := s.server.Media.Has(t.Context(), one); err != nil {
+				t.Fatal(err)
+			} else if kept {
+				got += fmt.Sprint(n)
+			}
+		}
+		if got != want {
+			t.Errorf("after %d days %s are kept, want %s", days, got, want)
+		}
+	}
+	look(7, "0123")
+	look(9, "123")
+	e.Images = e.Images[:1]
+	s.put(e)
+	look(30, "123") // an entry had it, so one may go back to it
 }
 
 // TestPicturesAreTendedSoonAfterTheStart: a server that is started anew every night tends them too.

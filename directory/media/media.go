@@ -258,6 +258,22 @@ func URL(url string, size int) string {
 	return Prefix + name(m[1], size, m[3])
 }
 
+// Erase erases a picture, in all sizes, and returns how many files those were.
+func (s *Store) Erase(ctx context.Context, url string) (erased int, err error) {
+	for _, size := range Sizes {
+		name, ours := strings.CutPrefix(URL(url, size), Prefix)
+		if !ours || !nameForm.MatchString(name) {
+			return 0, nil
+		}
+		if err := s.files.remove(ctx, name); err == nil {
+			erased++
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return erased, fmt.Errorf("erase picture %s: %w", name, err)
+		}
+	}
+	return erased, nil
+}
+
 // Sweep erases the pictures that nothing refers to and that were last added, or last found in use, before a moment, and
 // left-over parts of uploads that were cut short. used is asked with the address of the largest size.
 func (s *Store) Sweep(ctx context.Context, before time.Time, used func(url string) bool) (erased int, err error) {
