@@ -1,7 +1,7 @@
 // The search field completes places, categories and entries while somebody types: a combobox with a listbox popup, as
 // the WAI-ARIA Authoring Practices have it (list autocomplete, manual selection). Without an answer it stays a field.
 import type { Config } from "./config";
-import { drawShape } from "./pins";
+import { drawShape, svg } from "./pins";
 
 /** What the field may become, as GET /complete tells it. */
 export interface Suggestion {
@@ -14,7 +14,6 @@ export interface Suggestion {
 }
 
 const pause = 120; // ms without a key before the server is asked
-const svgNS = "http://www.w3.org/2000/svg";
 
 /** Takes over the search field. here gives the list's URL, whose filters a suggestion keeps. */
 export function completeField(config: Config, here: () => string, choose: (s: Suggestion) => void): void {
@@ -131,14 +130,7 @@ class Combobox {
 
   private picture(s: Suggestion): SVGElement {
     if (s.type !== "place") return drawShape(this.config, s.kind ?? "organisation", s.id ?? "");
-    const icon = document.createElementNS(svgNS, "svg");
-    icon.setAttribute("class", "i");
-    icon.setAttribute("viewBox", "0 0 24 24");
-    icon.setAttribute("aria-hidden", "true");
-    const use = document.createElementNS(svgNS, "use");
-    use.setAttribute("href", `${this.config.sprite}#map-pin`);
-    icon.append(use);
-    return icon;
+    return svg("svg", { class: "i", viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("use", { href: `${this.config.sprite}#map-pin` }));
   }
 
   private key(e: KeyboardEvent): void {

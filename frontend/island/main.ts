@@ -382,8 +382,8 @@ class Island {
 
   private markView(): void {
     for (const link of document.querySelectorAll<HTMLElement>("[data-view-link]"))
-      link.toggleAttribute("aria-current", link.dataset.viewLink === this.split.dataset.view);
-    for (const link of document.querySelectorAll<HTMLElement>("[data-view-link][aria-current]")) link.setAttribute("aria-current", "true");
+      if (link.dataset.viewLink === this.split.dataset.view) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
   }
 
   private prepareLocate(): void {

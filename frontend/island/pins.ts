@@ -28,7 +28,7 @@ const shapes: Record<string, [path: string, x: number, y: number]> = {
 const plain = "#4a6670";
 const svgNS = "http://www.w3.org/2000/svg";
 
-function svg(name: string, attributes: Record<string, string>, ...children: Node[]): SVGElement {
+export function svg(name: string, attributes: Record<string, string>, ...children: Node[]): SVGElement {
   const e = document.createElementNS(svgNS, name);
   for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
   e.append(...children);
