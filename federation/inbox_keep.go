@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"archipel/directory"
@@ -87,12 +88,34 @@ type intake struct {
 	mu   sync.Mutex
 	next *together // still open for more; nil when nothing waits
 	last int64     // time of the newest record
+
+	came atomic.Int32 // activities since calm looked last
+}
+
+// What is done with what came waits a little while much comes in: who sends it waits only until it is kept, and what is kept
+// is not lost.
+const (
+	much    = 50 // activities in a moment
+	aMoment = 50 * time.Millisecond
+	moments = 10 // that are waited for at most
+)
+
+// calm waits until not much comes in, or for some moments.
+func (q *intake) calm(ctx context.Context) {
+	for n := 0; n < moments && q.came.Swap(0) >= much; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(aMoment):
+		}
+	}
 }
 
 // add makes an activity durable, with others that came at the same time: the first of them writes for all. It does not end
 // before that is decided, also when the one who asked is gone, since others wait for the same write.
 func (q *intake) add(ctx context.Context, store directory.Store, now func() time.Time, it received) error {
 	size := len(it.Body) + len(it.ID) + len(it.Actor) + 200
+	q.came.Add(1)
 	q.mu.Lock()
 	b := q.next
 	if b != nil && len(b.items) < maxTogether && b.size+size <= maxTogetherBytes {

@@ -109,6 +109,7 @@ func (r *rounds) pass(ctx context.Context) error {
 	}
 	retries := map[string]int{}
 	for after := ""; ; {
+		r.s.intake.calm(ctx)
 		records, err := r.s.store.Records(ctx, kindInbox, after, heapsAtOnce)
 		if err != nil {
 			return err
