@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ type listener struct {
 	failing func() error
 	mu      sync.Mutex
 	heard   []string
-	asked   int
+	asked   []time.Time
 }
 
 func (l *listener) Name() string { return l.name }
@@ -24,7 +25,7 @@ func (l *listener) Name() string { return l.name }
 func (l *listener) Consume(_ context.Context, changes []directory.Change) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked++
+	l.asked = append(l.asked, time.Now())
 	if l.failing != nil {
 		if err := l.failing(); err != nil {
 			return err
@@ -36,21 +37,30 @@ func (l *listener) Consume(_ context.Context, changes []directory.Change) error 
 	return nil
 }
 
-func (l *listener) names() ([]string, int) {
+func (l *listener) names() ([]string, []time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.heard...), l.asked
+	return slices.Clone(l.heard), slices.Clone(l.asked)
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("waited in vain: %s", what)
+}
+
+// at says how far a follower has come, by its saved cursor.
+func at(d *directory.Directory, name string) directory.Seq {
+	for _, f := range d.Followers() {
+		if f.Name == name {
+			return f.At
+		}
+	}
+	return 0
 }
 
 func TestFollowWhileRunning(t *testing.T) {
@@ -64,6 +74,8 @@ func TestFollowWhileRunning(t *testing.T) {
 	d.Follow(first)
 	put(t, d, place("while"))
 	waitFor(t, "the follower to hear of it", func() bool { names, _ := first.names(); return len(names) == 1 && names[0] == "while" })
+	// One that is replaced between hearing of a change and the saving of its cursor leaves it to the next to hear again.
+	waitFor(t, "its cursor", func() bool { return at(d, "late") == d.Head() })
 
 	second := &listener{name: "late"}
 	d.Follow(second)
@@ -73,14 +85,20 @@ func TestFollowWhileRunning(t *testing.T) {
 		t.Errorf("the replaced follower heard %q", names)
 	}
 
+	waitFor(t, "its cursor", func() bool { return at(d, "late") == d.Head() })
 	d.Unfollow("late")
 	for _, f := range d.Followers() {
 		if f.Name == "late" {
 			t.Errorf("%q is still listed", f.Name)
 		}
 	}
+	for _, name := range []string{"witness", "second witness"} { // which has joined after the other left
+		w := &listener{name: name}
+		d.Follow(w)
+		waitFor(t, "a witness", func() bool { names, _ := w.names(); return len(names) == 3 })
+	}
 	put(t, d, place("nobody hears"))
-	time.Sleep(50 * time.Millisecond)
+	waitFor(t, "the witness", func() bool { return at(d, "second witness") == d.Head() })
 	if names, _ := second.names(); len(names) != 1 {
 		t.Errorf("after Unfollow it heard %q", names)
 	}
@@ -101,17 +119,19 @@ func TestLaterSaysWhen(t *testing.T) {
 	d.Follow(l)
 	run(t, d)
 	put(t, d, place("waits"))
-	waitFor(t, "the first try", func() bool { _, asked := l.names(); return asked == 1 })
-	time.Sleep(100 * time.Millisecond)
-	if _, asked := l.names(); asked != 1 {
-		t.Errorf("asked %d times within the pause that it wanted", asked)
-	}
-	states := d.Followers()
-	if s := states[len(states)-1]; s.Err == nil || s.Since.IsZero() {
-		t.Errorf("its state says nothing of the failure: %+v", s)
-	}
+	waitFor(t, "what its state says of the failure", func() bool {
+		states := d.Followers()
+		s := states[len(states)-1]
+		return s.Err != nil && !s.Since.IsZero()
+	})
 	mu.Lock()
 	down = false
 	mu.Unlock()
 	waitFor(t, "the second try", func() bool { names, _ := l.names(); return len(names) == 1 })
+	_, asked := l.names()
+	for i, at := range asked[1:] {
+		if pause := at.Sub(asked[i]); pause < 300*time.Millisecond {
+			t.Errorf("asked again after %v, sooner than it wanted", pause)
+		}
+	}
 }
