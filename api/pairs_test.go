@@ -32,7 +32,7 @@ func TestPairsPage(t *testing.T) {
 		}
 		tn.put(place("La "+name, "Feurs", lon, 45.74, category), place("Association La "+name, "Feurs", lon+0.0001, 45.74, category))
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if list, left := tn.server.Duplicates.Pairs(); len(list) == len(names) && left == 0 {
 			break
 		} else if time.Now().After(end) {

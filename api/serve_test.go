@@ -24,7 +24,7 @@ func TestStoppedAtOnce(t *testing.T) {
 			if err != nil {
 				t.Errorf("it ends with %v", err)
 			}
-		case <-time.After(time.Minute):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("it does not end")
 		}
 	}

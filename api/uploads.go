@@ -136,11 +136,11 @@ func (u *uploads) enter(ctx context.Context, client string, size int64) (leave f
 		}
 	}
 	// Who waits for others of the same address takes nothing from those of other addresses.
-	if err := s.room.Acquire(ctx, size); err != nil {
+	if err := acquire(ctx, s.room, size); err != nil {
 		out()
 		return nil, errUploadsFull
 	}
-	if err := u.all.Acquire(ctx, size); err != nil {
+	if err := acquire(ctx, u.all, size); err != nil {
 		s.room.Release(size)
 		out()
 		return nil, errUploadsFull
@@ -150,6 +150,14 @@ func (u *uploads) enter(ctx context.Context, client string, size int64) (leave f
 		s.room.Release(size)
 		out()
 	}, nil
+}
+
+// acquire waits for room until ctx ends. Where there is some, nobody is sent away, even if their time to wait is over.
+func acquire(ctx context.Context, room *semaphore.Weighted, size int64) error {
+	if room.TryAcquire(size) {
+		return nil
+	}
+	return room.Acquire(ctx, size)
 }
 
 type uploadListener struct {
