@@ -36,7 +36,7 @@ func TestPhoton(t *testing.T) {
 		io.WriteString(w, photonAnswer)
 	}))
 	defer web.Close()
-	s, err := NewPhoton(ServerOptions{URL: web.URL + "/", UserAgent: "archipel-test"})
+	s, err := NewPhoton(ServerOptions{URL: web.URL + "/", UserAgent: "archipel-test", Timeout: soon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestAddok(t *testing.T) {
 		io.WriteString(w, addokAnswer)
 	}))
 	defer web.Close()
-	s, err := NewAddok(ServerOptions{URL: web.URL, UserAgent: "archipel-test"})
+	s, err := NewAddok(ServerOptions{URL: web.URL, UserAgent: "archipel-test", Timeout: soon})
 	if err != nil {
 		t.Fatal(err)
 	}
