@@ -225,13 +225,7 @@ func TestKeyWithOtherNames(t *testing.T) {
 func (in *instance) block(host string) {
 	in.t.Helper()
 	in.policy(func(p *federation.Policy) { p.Rules[host] = federation.Rule{Severity: federation.Suspend} })
-	for range 1500 {
-		if in.s.Blocks(host) {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	in.t.Fatalf("%s is not blocked", host)
+	eventually(in.t, host+" to be blocked", func() bool { return in.s.Blocks(host) })
 }
 
 func (in *instance) policy(change func(*federation.Policy)) {

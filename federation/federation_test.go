@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
@@ -30,15 +29,19 @@ type instance struct {
 	signedFetch atomic.Bool
 }
 
-// clock can be set ahead.
+// clock can be set ahead. One that stands does not move by itself, so that no pause ends before it is set ahead.
 type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
+	stands time.Time // zero: it goes
+	mu     sync.Mutex
+	ahead  time.Duration
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stands.IsZero() {
+		return c.stands.Add(c.ahead)
+	}
 	return time.Now().Add(c.ahead)
 }
 
@@ -112,15 +115,21 @@ func (in *instance) put(e directory.Entry) directory.Entry {
 	return e
 }
 
-// followed lets a new peer follow, and waits for the Accept.
+// followed lets a new peer follow, and waits until it is accepted and it is noted how it took that.
 func (in *instance) followed() *fedtest.Peer {
 	in.t.Helper()
 	p := fedtest.NewPeer(in.t)
-	if status := p.Post(in.inbox(), p.Activity("Follow", in.relay()), nil); status != http.StatusAccepted {
-		in.t.Fatalf("Follow was answered with %d", status)
-	}
-	p.Await("Accept", 1)
+	in.follows(p, in.relay())
+	eventually(in.t, "the Follow to be done", in.idle)
 	return p
+}
+
+// delivered waits until all that there is was brought to an inbox of a peer, and that is noted.
+func (in *instance) delivered(p *fedtest.Peer, inbox string) {
+	in.t.Helper()
+	eventually(in.t, "the deliveries to be noted", func() bool {
+		return must(in.store.Cursor(in.t.Context(), "deliver "+p.URL()+inbox)) == in.d.Head()
+	})
 }
 
 func (in *instance) followers() float64 {
@@ -130,13 +139,12 @@ func (in *instance) followers() float64 {
 	return n
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for range 1500 { // 30 s
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("waited in vain: %s", what)
 }

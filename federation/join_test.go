@@ -76,7 +76,7 @@ func TestGuestsOfAMovedEvent(t *testing.T) {
 // TestAJoinTriedAgainAfterTheLeave: a server that is away hears the answer later; who left meanwhile does not come again.
 func TestAJoinTriedAgainAfterTheLeave(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
-		c := &clock{}
+		c := &clock{stands: time.Now()}
 		in := open(t, c)
 		org := in.organisation("la-fourmiliere", func(e *directory.Entry) { e.Fediverse.Joins = true })
 		e := event("Bal")
@@ -137,11 +137,13 @@ func TestToldAgain(t *testing.T) {
 		t.Error("what was not seen is decided")
 	}
 
+	eventually(t, "all to be done", in.idle)
 	fan := in.followed()
 	if err := federation.Decide(t.Context(), in.store, fan.ID(), true); err != nil {
 		t.Fatal(err)
 	}
 	fan.Await("Accept", 2)
+	eventually(t, "all to be done", in.idle)
 	fan.Lock()
 	fan.Answer = func(w http.ResponseWriter, r *http.Request) bool { // it does not hear the first no
 		w.WriteHeader(http.StatusServiceUnavailable)

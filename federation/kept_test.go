@@ -1,9 +1,9 @@
 package federation_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"archipel/directory"
 	"archipel/federation"
@@ -29,11 +29,7 @@ func (in *instance) does(p *fedtest.Peer, doc map[string]any) {
 	if status := p.Post(in.inbox(), doc, nil); status != 202 {
 		in.t.Fatalf("%v is answered with %d", doc["type"], status)
 	}
-	for deadline := time.Now().Add(2 * time.Minute); !in.idle(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			in.t.Fatalf("%v is never done", doc["type"])
-		}
-	}
+	eventually(in.t, fmt.Sprint(doc["type"], " to be done"), in.idle)
 }
 
 // TestAReplyFollowsItsAuthor changes a shown reply, or takes it back, while it is not wanted for some reason. When it is wanted

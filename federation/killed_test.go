@@ -23,12 +23,16 @@ import (
 
 // TestServe is an instance in a process of its own, for [TestKilled].
 func TestServe(t *testing.T) {
-	dir, address := os.Getenv("FEDERATION_TEST_DIR"), os.Getenv("FEDERATION_TEST_ADDRESS")
+	dir := os.Getenv("FEDERATION_TEST_DIR")
 	if dir == "" {
 		t.Skip("only as a process of TestKilled")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	ln, err := net.FileListener(os.NewFile(3, "listener")) // the first of ExtraFiles
+	if err != nil {
+		t.Fatal(err)
+	}
 	store, err := sqlitestore.Open(ctx, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -39,13 +43,9 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := federation.New(ctx, federation.Options{
-		Directory: d, Published: published, PublicURL: "http://" + address, Version: "test",
+		Directory: d, Published: published, PublicURL: "http://" + ln.Addr().String(), Version: "test",
 		Site: func() federation.Site { return federation.Site{Name: "Essai", Lang: "fr"} },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +69,18 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := ln.Addr().String()
+	base := "http://" + ln.Addr().String()
+	// The port stays open all the time, and the instances share it: nobody else can take it while none of them runs.
+	port, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ln.Close()
-	base := "http://" + address
+	defer port.Close()
 	start := func() func() {
 		c := exec.Command(os.Args[0], "-test.run=^TestServe$")
-		c.Env = append(os.Environ(), "FEDERATION_TEST_DIR="+dir, "FEDERATION_TEST_ADDRESS="+address)
+		c.Env = append(os.Environ(), "FEDERATION_TEST_DIR="+dir)
+		c.ExtraFiles = []*os.File{port}
 		out, err := c.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -99,6 +105,7 @@ func TestKilled(t *testing.T) {
 			_ = c.Process.Kill()
 			<-drained
 			_ = c.Wait()
+			http.DefaultClient.CloseIdleConnections()
 		})
 		t.Cleanup(kill)
 		return kill

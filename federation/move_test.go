@@ -235,18 +235,13 @@ func TestAnotherInbox(t *testing.T) {
 		in.put(event(fmt.Sprint("Bal ", i)))
 	}
 	p.Await("Create", 3)
-	// What was delivered is noted a moment later; a crash in between repeats it.
-	noted := func(inbox string) {
-		t.Helper()
-		eventually(t, "the deliveries to be noted", func() bool { return must(in.store.Cursor(t.Context(), "deliver "+p.URL()+inbox)) == in.d.Head() })
-	}
-	noted("/inbox")
+	in.delivered(p, "/inbox") // a moment after they came; a crash in between repeats them
 	p.Lock()
 	p.Actor["endpoints"] = map[string]any{"sharedInbox": p.URL() + "/other/inbox"}
 	p.Unlock()
 	in.does(p, p.Activity("Update", p.ID()))
 	in.put(event("Après"))
-	noted("/other/inbox")
+	in.delivered(p, "/other/inbox")
 	if n := len(p.Received("Create")); n != 4 || !slices.Contains(p.Asked(), "POST /other/inbox") {
 		t.Errorf("%d came, by %v", n, p.Asked())
 	}

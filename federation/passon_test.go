@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"archipel/directory"
 	"archipel/federation"
@@ -65,7 +66,7 @@ func TestPassOn(t *testing.T) {
 
 // TestPassOnFails: a server that is away is asked later, one that will not have it is not, and one that is blocked never is.
 func TestPassOnFails(t *testing.T) {
-	c := &clock{}
+	c := &clock{stands: time.Now()}
 	in := open(t, c)
 	away, never := fedtest.NewPeer(t), fedtest.NewPeer(t)
 	away.Now, never.Now = c.now, c.now
@@ -115,7 +116,7 @@ func TestPassOnFails(t *testing.T) {
 	away.Lock()
 	down = false
 	away.Unlock()
-	c.forward(3 * 60 * 1e9)
+	c.forward(3 * time.Minute)
 	eventually(t, "it arrives when the server is back", func() bool { one := of(away); return !one.Sent.IsZero() })
 
 	if _, err := in.s.ChangePolicy(t.Context(), func(p *federation.Policy) error {

@@ -83,7 +83,7 @@ func TestInboxRefuses(t *testing.T) {
 			t.Errorf("%s: answered with %d, want %d", a.name, got, a.want)
 		}
 	}
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "all to be done", in.idle)
 	if n := in.followers(); n != 0 {
 		t.Errorf("%v followers", n)
 	}
@@ -171,7 +171,7 @@ func TestReplay(t *testing.T) {
 	if got := p.Post(in.inbox(), follow, nil); got != http.StatusAccepted {
 		t.Errorf("the replay was answered with %d", got)
 	}
-	time.Sleep(200 * time.Millisecond)
+	eventually(t, "all to be done", in.idle)
 	if in.followers() != 0 {
 		t.Error("a replayed Follow was taken")
 	}

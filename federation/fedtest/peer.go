@@ -238,7 +238,7 @@ func (p *Peer) Asked() []string {
 // Await waits until n activities of a type have come, and returns them.
 func (p *Peer) Await(kind string, n int) []map[string]any {
 	p.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for time.Now().Before(deadline) {
 		if list := p.Received(kind); len(list) >= n {
 			return list
