@@ -68,7 +68,7 @@ pgbin=$(ls -d /usr/lib/postgresql/15/bin) || fail "PostgreSQL 15 is not there"
 venv=$dir/venv
 if [ ! -f "$venv/done-5.3.3" ]; then
 	rm -rf "$venv"
-	step "Python environment" 120 /usr/bin/python3 -m venv "$venv"
+	step "Python environment" 300 /usr/bin/python3 -m venv "$venv"
 	step "Nominatim from PyPI" 900 "$venv/bin/pip" install --disable-pip-version-check \
 		nominatim-db==5.3.3 nominatim-api==5.3.3 falcon==4.4.0 uvicorn==0.54.0
 	touch "$venv/done-5.3.3"
@@ -82,7 +82,7 @@ reachable || fail "the user postgres cannot enter $dir: set NOMINATIM_DIR to ano
 if [ ! -f "$pg/done" ]; then
 	rm -rf "$pg"
 	install -d -o postgres -g postgres -m 700 "$pg"
-	step "database cluster" 120 runuser -u postgres -- "$pgbin/initdb" -D "$pg/data" --auth=trust --encoding=UTF8 --locale=C.UTF-8
+	step "database cluster" 300 runuser -u postgres -- "$pgbin/initdb" -D "$pg/data" --auth=trust --encoding=UTF8 --locale=C.UTF-8
 	cat >>"$pg/data/postgresql.conf" <<-CONF
 		listen_addresses = ''
 		unix_socket_directories = '$pg'
@@ -95,7 +95,7 @@ if [ ! -f "$pg/done" ]; then
 	touch "$pg/done"
 fi
 if ! as_postgres "$pgbin/pg_ctl" -D "$pg/data" status >/dev/null 2>&1; then
-	step "starting the database" 60 runuser -u postgres -- "$pgbin/pg_ctl" -D "$pg/data" -l "$pg/server.log" -w start
+	step "starting the database" 200 runuser -u postgres -- "$pgbin/pg_ctl" -D "$pg/data" -l "$pg/server.log" -w -t 180 start
 fi
 sql() { PGOPTIONS="-c client_min_messages=warning" psql -h "$pg" -U postgres -d postgres -v ON_ERROR_STOP=1 -qAt -c "$1"; }
 [ -n "$(sql "SELECT 1 FROM pg_roles WHERE rolname = 'www-data'")" ] || sql 'CREATE ROLE "www-data" LOGIN'
@@ -123,7 +123,7 @@ fi
 say "starting the server"
 nohup setsid "$venv/bin/nominatim" serve --project-dir "$project" --server "127.0.0.1:$port" </dev/null >>"$dir/server.log" 2>&1 &
 echo $! >"$dir/server.pid"
-for _ in $(seq 60); do
+for _ in $(seq 360); do
 	if serving; then
 		say "serving $(basename "${OSM_FILE:-Andorra}")"
 		echo "$url"
