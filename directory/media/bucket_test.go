@@ -21,6 +21,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"archipel/publicnet/publicnettest"
 )
 
 const (
@@ -83,7 +85,11 @@ func startS3(t *testing.T, tool, host string) bool {
 			return false
 		default:
 		}
-		if err := client.MakeBucket(t.Context(), "pictures", minio.MakeBucketOptions{}); err == nil {
+		// It may have been made by a request whose answer did not arrive; and if another program was given the port meanwhile, what
+		// that says is no list with it.
+		_ = client.MakeBucket(t.Context(), "pictures", minio.MakeBucketOptions{})
+		list, err := client.ListBuckets(t.Context())
+		if err == nil && slices.ContainsFunc(list, func(b minio.BucketInfo) bool { return b.Name == "pictures" }) {
 			return true
 		}
 	}
@@ -256,14 +262,9 @@ func TestBucketThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer deaf.Close()
+	t.Cleanup(func() { deaf.Close() }) // not before the tests below, which go on when this function has returned
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
-	defer busy.Close()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone.Close()
+	t.Cleanup(busy.Close)
 	good := openBucket(t, bucketAt(host, "pictures", testKey, testSecret))
 	p, err := good.Add(t.Context(), asJPEG(t, quarters(40, 40), nil))
 	if err != nil {
@@ -271,7 +272,7 @@ func TestBucketThatCannotBeUsed(t *testing.T) {
 	}
 	for name, address := range map[string]string{
 		"wrong secret": bucketAt(host, "pictures", testKey, "not this one"), "wrong key": bucketAt(host, "pictures", "nobody", testSecret),
-		"no such bucket": bucketAt(host, "elsewhere", testKey, testSecret), "nobody answers": bucketAt(gone.Addr().String(), "pictures", testKey, testSecret),
+		"no such bucket": bucketAt(host, "elsewhere", testKey, testSecret), "nobody answers": bucketAt(publicnettest.Refusing(t), "pictures", testKey, testSecret),
 		"silence": bucketAt(deaf.Addr().String(), "pictures", testKey, testSecret), "out of order": bucketAt(strings.TrimPrefix(busy.URL, "http://"), "pictures", testKey, testSecret),
 	} {
 		t.Run(name, func(t *testing.T) {
