@@ -30,7 +30,7 @@ func TestFirstAccount(t *testing.T) {
 	go func() {
 		ended <- run(ctx, []string{"serve", "-listen", "127.0.0.1:0", "-data", dir}, func(string) string { return "" }, in, io.Discard)
 	}()
-	defer func() { stop(); go io.Copy(io.Discard, out); <-ended }()
+	defer func() { stop(); out.Close(); <-ended }()
 	said := make([]byte, 0, 1000)
 	link := regexp.MustCompile(`(http://[^/\s]+)(/confirm\?token=\S+)\n`)
 	for !link.Match(said) {
@@ -44,6 +44,7 @@ func TestFirstAccount(t *testing.T) {
 	if lines := strings.Split(string(said), "\n"); !strings.HasPrefix(lines[0], "Archipel listens on http://127.0.0.1:") || !strings.HasPrefix(lines[1], "Its data is in ") {
 		t.Errorf("it says %q", said)
 	}
+	go io.Copy(io.Discard, out) // whatever else it says does not wait for us
 	found := link.FindStringSubmatch(string(said))
 	base, path := found[1], found[2]
 	if got := makeAccount(t, base, path, url.Values{"name": {"Admin"}, "mail": {"admin@example.org"}, "password": {"quatre mots bien longs"}}); got != "/account" {

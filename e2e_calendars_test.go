@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -14,13 +13,7 @@ import (
 // TestCalendars subscribes to a calendar in a browser, finds its events in the agenda, cancels one of their dates, and reads why
 // a fetch failed: on a phone without scripts, and on a large screen with them.
 func TestCalendars(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close()
-	dir := t.TempDir()
+	dir, address := t.TempDir(), freePort(t)
 	p := serveIn(t, dir, "-demo", "-listen", address, "-public-url", "http://"+address) // this machine alone: it may ask servers on it
 	defer p.stop()
 	day := time.Now().AddDate(0, 0, 3)
@@ -59,18 +52,15 @@ func TestCalendars(t *testing.T) {
 			w.fill("url", "http://10.0.0.1/agenda.ics")
 			w.is(`(document.querySelector("#f-url").form.requestSubmit(), true)`)
 			w.until(`document.querySelector("#f-url-error") && document.activeElement.id === "f-url"`)
-			w.forgive("422")
+			w.expect("422")
 			w.axe(plain, "a wrong address")
 			w.fill("url", feed.URL+"/"+name)
 			w.is(`(document.querySelector("#f-url").form.requestSubmit(), true)`)
 			w.until(`document.querySelector(".calendar-item")`)
-			for range 100 { // it is fetched in a moment
+			eventually(t, "the calendar is fetched", func() bool {
 				w.open(page)
-				if w.is(`[...document.querySelectorAll(".calendar-item h2")].some(e => e.textContent.includes("Agenda du collectif")) && !document.querySelector("main").textContent.includes("pas encore")`) {
-					break
-				}
-				time.Sleep(200 * time.Millisecond)
-			}
+				return w.is(`[...document.querySelectorAll(".calendar-item h2")].some(e => e.textContent.includes("Agenda du collectif")) && !document.querySelector("main").textContent.includes("pas encore")`)
+			})
 			w.axe(plain, "a calendar")
 			w.shot("calendars-" + name)
 			event := "/e/chantier-" + name
@@ -87,7 +77,7 @@ func TestCalendars(t *testing.T) {
 			w.submit("next")
 			w.until(fmt.Sprintf(`location.pathname === %q`, event))
 			w.until(`document.querySelector(".occurrences .off")`)
-			w.open("/agenda")
+			w.open("/agenda?view=day&date=" + day.AddDate(0, 0, 7).Format(time.DateOnly))
 			w.until(fmt.Sprintf(`document.querySelector('a[href^=%q]')`, event))
 			broken.Store(true)
 			w.open(page)
@@ -95,13 +85,10 @@ func TestCalendars(t *testing.T) {
 			w.until(`document.querySelector("[name=action][value=resume]")`)
 			w.click(`[name=action][value=resume]`)
 			w.until(`document.querySelector("[name=action][value=pause]") && document.readyState === "complete"`)
-			for range 100 {
+			eventually(t, "the page tells why the fetch failed", func() bool {
 				w.open(page)
-				if w.is(`!!document.querySelector(".calendar-item .field-error")`) {
-					break
-				}
-				time.Sleep(200 * time.Millisecond)
-			}
+				return w.is(`!!document.querySelector(".calendar-item .field-error")`)
+			})
 			w.axe(plain, "a calendar that fails")
 			w.shot("failing-" + name)
 			w.is(`(document.querySelectorAll(".calendar-item details").forEach(d => d.open = true), true)`)

@@ -69,7 +69,7 @@ func TestIslandsInBrowser(t *testing.T) {
 	good(wa, "no island yet")
 	wa.fill("island", "http://"+freePort(t))
 	sends(wa, `form[action="/admin/islands"] button`)
-	wa.forgive("422")
+	wa.expect("422")
 	wa.until(`document.querySelector("#island-wrong") && document.querySelector("#island").value.startsWith("http://127.0.0.1:")`)
 	good(wa, "an island that does not answer")
 	wa.fill("island", "http://"+addressB+"/about")

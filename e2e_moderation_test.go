@@ -149,7 +149,7 @@ func mailSays(t *testing.T, dir, words string, want int) {
 	t.Helper()
 	got := 0
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(dir, "mails", "*"))
+		files, err := filepath.Glob(filepath.Join(dir, "mails", "*.eml"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,9 +159,11 @@ func mailSays(t *testing.T, dir, words string, want int) {
 				got++
 			}
 		}
-		if got == want {
-			return
+		if got >= want {
+			break
 		}
 	}
-	t.Errorf("%d mails say %q, want %d", got, words, want)
+	if got != want {
+		t.Errorf("%d mails say %q, want %d", got, words, want)
+	}
 }

@@ -69,11 +69,15 @@ func startFedify(t *testing.T, firstKnock string) *fedify {
 	}()
 	t.Cleanup(func() {
 		f.stdin.Close()
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
+		over := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		defer over.Stop()
+		for running := true; running; {
+			select {
+			case <-ended:
+				running = false
+			case m := <-f.told: // whoever tells is not kept from ending
+				f.seen = append(f.seen, m)
+			}
 		}
 		if t.Failed() {
 			t.Logf("Fedify told %v; on stderr: %s", f.seen, stderr.String())
@@ -85,7 +89,7 @@ func startFedify(t *testing.T, firstKnock string) *fedify {
 // await waits for something that Fedify tells of.
 func (f *fedify) await(event, kind string) map[string]any {
 	f.t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(patience)
 	for {
 		select {
 		case m := <-f.told:
@@ -100,6 +104,17 @@ func (f *fedify) await(event, kind string) map[string]any {
 			f.t.Fatalf("Fedify told nothing of %s %s, but %v", event, kind, f.seen)
 		}
 	}
+}
+
+// finished waits until an order, of which there was one, has been carried out. What it brought may have been told before.
+func (f *fedify) finished(do string) {
+	f.t.Helper()
+	for _, m := range f.seen {
+		if m["event"] == "done" && m["do"] == do {
+			return
+		}
+	}
+	f.await("done", do)
 }
 
 // heard is all that it told until now.
@@ -189,6 +204,7 @@ func withFedify(t *testing.T, f *fedify) {
 	})
 	f.order("join", "target", id)
 	f.await("received", "Ignore")
+	f.finished("join") // it knows that what it sent has come
 
 	p.kill() // and what happens meanwhile arrives after the start
 	e.Name = "Grand troc de plantes"

@@ -191,12 +191,10 @@ type islet struct {
 
 func newIslet(t *testing.T, w *wall, name, ip, mongo string) *islet {
 	t.Helper()
-	ln, err := net.Listen("tcp", ip+":0")
+	behind, err := freePortOf(ip)
 	if err != nil {
 		t.Skipf("%s is no address of this machine: %v", ip, err)
 	}
-	behind := ln.Addr().String()
-	ln.Close()
 	i := &islet{t: t, name: name, dir: t.TempDir(), mongo: mongo, gate: newGate(t, ip, behind), wall: w}
 	i.host = i.gate.address
 	i.run("site", "name="+name, "licence=ODbL-1.0")

@@ -18,9 +18,6 @@ import (
 	"archipel/federation/islands"
 )
 
-// patience is how long is waited for what must come: a machine may be busy.
-const patience = 3 * time.Minute
-
 // trio is three directories that are programs of their own: a follows b for the food of the Loire, with what b shows of
 // others; b follows c, and may pass it on.
 type trio struct {

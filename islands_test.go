@@ -43,6 +43,7 @@ func TestIslands(t *testing.T) {
 	eventually(t, "b knows that a asks", func() bool { return strings.Contains(operator(dirB, "list"), "it follows us: asked") })
 	operator(dirB, "accept", addressA)
 	eventually(t, "the event appears", func() bool { status, _ := a.get("/e/" + here.Slug); return status == http.StatusOK })
+	eventually(t, "the list has it", func() bool { return a.matched("") > 0 })
 	if n := a.matched(""); n != 1 {
 		t.Errorf("a shows %d entries, one is in the scope", n)
 	}

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ type hand struct {
 
 func newHand(p *program) *hand {
 	jar, _ := cookiejar.New(nil)
-	return &hand{Client: http.Client{Jar: jar, Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, p: p}
+	return &hand{Client: http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, p: p}
 }
 
 // ask sends a request; a status of 0 means that there was no answer.
@@ -183,13 +184,26 @@ func TestKilled(t *testing.T) {
 			t.Fatalf("%d entries were sent", len(sent))
 		}
 		var wg sync.WaitGroup
-		loop := func(one func(i int) bool) {
+		var busy atomic.Int32 // loops that have neither done anything in this round nor ended
+		loop := func(count func() int, one func(i int) bool) {
+			before, begun := count(), true
+			busy.Add(1)
 			wg.Go(func() {
-				for i := 0; i < 1000 && one(i); i++ {
+				for i := 0; i < 1000; i++ {
+					more := one(i)
+					mu.Lock()
+					if begun && (!more || count() > before) {
+						begun = false
+						busy.Add(-1)
+					}
+					mu.Unlock()
+					if !more {
+						return
+					}
 				}
 			})
 		}
-		loop(func(i int) bool {
+		loop(func() int { return len(saved) }, func(i int) bool {
 			name := fmt.Sprintf("Écrit %d.%d", round, i)
 			id := moderator.adds(moderators, name)
 			if id != "" {
@@ -199,7 +213,7 @@ func TestKilled(t *testing.T) {
 			}
 			return id != ""
 		})
-		loop(func(i int) bool {
+		loop(func() int { return len(pictures) }, func(i int) bool {
 			draft, at := anna.uploads(fmt.Sprintf("Image %d.%d", round, i))
 			if at != "" {
 				mu.Lock()
@@ -214,7 +228,7 @@ func TestKilled(t *testing.T) {
 				waits = append(waits, id)
 			}
 		}
-		loop(func(i int) bool {
+		loop(func() int { return len(approved) }, func(i int) bool {
 			if i == len(waits) {
 				return false
 			}
@@ -231,7 +245,8 @@ func TestKilled(t *testing.T) {
 			}
 			return code != 0
 		})
-		time.Sleep(time.Duration(500+rand.IntN(1200)) * time.Millisecond) // when it dies is left to chance
+		eventually(t, "each does something", func() bool { return busy.Load() == 0 })
+		time.Sleep(time.Duration(rand.IntN(1200)) * time.Millisecond) // when it dies is left to chance
 		p.kill()
 		wg.Wait()
 		smtp.Away(false)

@@ -82,7 +82,7 @@ func start(t *testing.T, env []string, args ...string) *program {
 	}()
 	select {
 	case p.lines = <-said:
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the program says nothing; on stderr: %s", p.stderr)
 	}
 	for _, line := range p.lines {
@@ -107,7 +107,7 @@ func (p *program) kill() {
 		_ = p.cmd.Process.Signal(syscall.SIGKILL)
 		select {
 		case <-p.ended:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (p *program) stop() error {
 	select {
 	case err := <-p.ended:
 		return err
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		return errors.New("it does not stop")
 	}
 }
@@ -156,10 +156,14 @@ func archipel(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	return out.String(), errs.String(), err
 }
 
+// patience is how long is waited for what must come: a machine may be slow and busy, and a server that missed an answer asks
+// again after a minute or two.
+const patience = 4 * time.Minute
+
 // eventually waits for what another process does; how long that takes is for benchmarks to say.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
