@@ -33,12 +33,13 @@ type smtpServer struct {
 	rcpt   []string
 	auth   []string
 	refuse string // answer to RCPT instead of 250
+	away   bool   // it hangs up on everybody
 	wg     sync.WaitGroup
 }
 
-func startSMTP(t *testing.T, address string) *smtpServer {
+func startSMTP(t *testing.T) *smtpServer {
 	t.Helper()
-	ln, err := net.Listen("tcp", address)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,15 +53,19 @@ func startSMTP(t *testing.T, address string) *smtpServer {
 			s.wg.Go(func() { s.serve(conn) })
 		}
 	})
-	t.Cleanup(s.close)
+	t.Cleanup(func() { ln.Close(); s.wg.Wait() })
 	return s
 }
 
-func (s *smtpServer) close() { s.ln.Close(); s.wg.Wait() }
-
 func (s *smtpServer) serve(conn net.Conn) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	s.mu.Lock()
+	away := s.away
+	s.mu.Unlock()
+	if away {
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	in := bufio.NewReader(conn)
 	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
 	say("220 test ESMTP")
@@ -162,7 +167,7 @@ func (o *outbox) waiting(t *testing.T) int {
 }
 
 func TestSMTP(t *testing.T) {
-	server := startSMTP(t, "127.0.0.1:0")
+	server := startSMTP(t)
 	address := server.ln.Addr().String()
 	smtp, err := account.NewSMTP("smtp://jean:s%40cret@"+address, "Île d’essai <bonjour@example.org>")
 	if err != nil {
@@ -232,10 +237,9 @@ func TestSMTP(t *testing.T) {
 
 // TestServerAway: an hour without a mail server loses nothing and doubles nothing.
 func TestServerAway(t *testing.T) {
-	first := startSMTP(t, "127.0.0.1:0")
-	address := first.ln.Addr().String()
-	first.close()
-	smtp, err := account.NewSMTP("smtp://"+address, "bonjour@example.org")
+	server := startSMTP(t) // it keeps its port all the while, which could be somebody else's otherwise
+	server.away = true
+	smtp, err := account.NewSMTP("smtp://"+server.ln.Addr().String(), "bonjour@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,29 +264,29 @@ func TestServerAway(t *testing.T) {
 	if o.waiting(t) != 3 || tries < 4 || tries > 10 {
 		t.Errorf("after an hour %d of 3 wait, after %d tries; want all, and few tries", o.waiting(t), tries)
 	}
-	back := startSMTP(t, address)
-	back.mu.Lock()
-	back.refuse = "451 greylisted, come back later"
-	back.mu.Unlock()
+	server.mu.Lock()
+	server.away = false
+	server.refuse = "451 greylisted, come back later"
+	server.mu.Unlock()
 	o.now = o.now.Add(2 * time.Hour)
 	o.flush(t)
-	if o.waiting(t) != 3 || len(back.mails()) != 0 {
+	if o.waiting(t) != 3 || len(server.mails()) != 0 {
 		t.Errorf("after \"later\" %d wait", o.waiting(t))
 	}
-	back.mu.Lock()
-	back.refuse = ""
-	back.mu.Unlock()
+	server.mu.Lock()
+	server.refuse = ""
+	server.mu.Unlock()
 	o.now = o.now.Add(2 * time.Hour)
 	o.flush(t)
 	o.now = o.now.Add(2 * time.Hour)
 	o.flush(t)
-	if o.waiting(t) != 0 || len(back.mails()) != 3 {
-		t.Errorf("in the end %d wait, %d arrived; want 0 and 3", o.waiting(t), len(back.mails()))
+	if o.waiting(t) != 0 || len(server.mails()) != 3 {
+		t.Errorf("in the end %d wait, %d arrived; want 0 and 3", o.waiting(t), len(server.mails()))
 	}
 	// What will never be taken is given up at once, and does not hold up the rest.
-	back.mu.Lock()
-	back.refuse = "550 no such person"
-	back.mu.Unlock()
+	server.mu.Lock()
+	server.refuse = "550 no such person"
+	server.mu.Unlock()
 	if err := o.Send(t.Context(), account.Message{Key: "x", To: "nobody@example.org", Template: "mail.deleted"}); err != nil {
 		t.Fatal(err)
 	}
@@ -334,6 +338,51 @@ func TestSeveralNodes(t *testing.T) {
 		if n != 1 {
 			t.Errorf("mail %s was sent %d times", id, n)
 		}
+	}
+}
+
+// between is a store in which something happens when it is first asked whether a mail was sent.
+type between struct {
+	directory.Store
+	happens func()
+}
+
+func (b *between) Record(ctx context.Context, kind, key string) (directory.Record, error) {
+	r, err := b.Store.Record(ctx, kind, key)
+	if kind == "mail-sent" && b.happens != nil {
+		happens := b.happens
+		b.happens = nil
+		happens()
+	}
+	return r, err
+}
+
+// TestSentMeanwhile: while one node reads a mail, another one sends it, and a third one, which asked whether it was sent
+// before that, queues it once more.
+func TestSentMeanwhile(t *testing.T) {
+	c := &counting{n: map[string]int{}, in: func() error { return nil }}
+	o := newOutbox(t, c)
+	if err := o.Send(t.Context(), account.Message{Key: "1", To: "jeanne@example.org", Subject: "s", Text: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	waits, err := o.store.Records(t.Context(), "mail", "", 2)
+	if err != nil || len(waits) != 1 {
+		t.Fatal(waits, err)
+	}
+	slow := &between{Store: o.store, happens: func() {
+		o.flush(t)
+		err := o.store.PutRecord(t.Context(), "mail", directory.Record{Key: waits[0].Key, Value: waits[0].Value})
+		if err != nil && !errors.Is(err, directory.ErrStale) {
+			t.Error(err)
+		}
+	}}
+	other := account.NewMailer(account.MailerOptions{Store: slow, Transport: c, Site: o.Site, Now: o.MailerOptions.Now, Log: slog.New(slog.DiscardHandler)})
+	if err := other.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.flush(t)
+	if len(c.n) != 1 || c.n[waits[0].Key] != 1 || slow.happens != nil || o.waiting(t) != 0 {
+		t.Errorf("sent %v times, %d wait", c.n, o.waiting(t))
 	}
 }
 

@@ -245,13 +245,6 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 	if w.Next.After(now) {
 		return nil
 	}
-	done, err := m.Store.Record(ctx, kindSent, r.Key)
-	if err != nil {
-		return err
-	}
-	if done.Rev > 0 { // it was sent, and then the program died
-		return m.Store.DeleteRecord(ctx, kindOutbox, r.Key, 0)
-	}
 	// The lease: who moves Next first has it.
 	w.Tries++
 	w.Next = now.Add(mailLease)
@@ -260,6 +253,15 @@ func (m *Mailer) try(ctx context.Context, r directory.Record) error {
 			return nil
 		}
 		return err
+	}
+	// Only now: while it was read here another node may have sent it, and a third one, which asked for it at that moment,
+	// brought it back under the same revision.
+	done, err := m.Store.Record(ctx, kindSent, r.Key)
+	if err != nil {
+		return err
+	}
+	if done.Rev > 0 { // it was sent, and then the program died
+		return m.Store.DeleteRecord(ctx, kindOutbox, r.Key, 0)
 	}
 	send, msg := true, w.Message
 	if w.Ask != nil {

@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -310,8 +311,8 @@ func TestEnumeration(t *testing.T) {
 		t.Errorf("an unknown address got %d mails, want 1", w.mails("nobody@example.org"))
 	}
 
-	// Checking a password takes as long for unknown addresses. Each is measured in turn, and the quickest
-	// are compared: without a check it would be thirty times quicker.
+	// Checking a password takes as long for unknown addresses. Each is measured in turn, for longer on a busy machine, and the
+	// quickest are compared: without a check it would be thirty times quicker.
 	took := func(mail string) time.Duration {
 		w.later(time.Hour)
 		b := w.browser()
@@ -321,11 +322,13 @@ func TestEnumeration(t *testing.T) {
 		return time.Since(begin)
 	}
 	var known, unknown []time.Duration
-	for range 9 {
+	for {
 		known, unknown = append(known, took("jeanne@example.org")), append(unknown, took("nobody@example.org"))
-	}
-	if a, b := slices.Min(known), slices.Min(unknown); a > 6*b || b > 6*a {
-		t.Errorf("a known address takes %v, an unknown one %v", a, b)
+		if a, b := slices.Min(known), slices.Min(unknown); len(known) >= 9 && a <= 6*b && b <= 6*a {
+			break
+		} else if len(known) == 200 {
+			t.Fatalf("a known address takes %v, an unknown one %v", a, b)
+		}
 	}
 }
 
@@ -374,12 +377,11 @@ func TestCookieFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		visitor := res.Cookies()
-		page := make([]byte, 1<<16)
-		n, _ := res.Body.Read(page)
+		page, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		m := csrfForm.FindSubmatch(page[:n])
-		if m == nil || len(visitor) != 1 {
-			t.Fatalf("the form: %q, cookies %v", page[:n], visitor)
+		m := csrfForm.FindSubmatch(page)
+		if err != nil || m == nil || len(visitor) != 1 {
+			t.Fatalf("the form: %q, %v, cookies %v", page, err, visitor)
 		}
 		req, err := http.NewRequest("POST", w.url+"/confirm", strings.NewReader("csrf="+string(m[1])+"&token="+strings.Split(link, "token=")[1]+"&password=quatre+mots+bien+longs"))
 		if err != nil {
