@@ -1,9 +1,12 @@
 package meili
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
@@ -76,3 +79,22 @@ func TestAround(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// TestOneSlowQuery: a search that runs into its deadline says little of the server, three in a row say that it is away.
+func TestOneSlowQuery(t *testing.T) {
+	x := &Index{opt: Options{Timeout: time.Minute, Log: slog.New(slog.DiscardHandler)}, kick: make(chan struct{}, 1)}
+	x.ready.Store(true)
+	slow := func(ctx context.Context) error { return fault(ctx, "search", context.DeadlineExceeded) }
+	quick := func(context.Context) error { return nil }
+	for i, query := range []func(context.Context) error{slow, slow, quick, slow, slow} {
+		if err := x.call(t.Context(), query); i != 2 && !errors.Is(err, context.DeadlineExceeded) || i == 2 && err != nil {
+			t.Errorf("query %d: %v", i, err)
+		}
+		if err := x.up(); err != nil {
+			t.Fatalf("after query %d it counts as away: %v", i, err)
+		}
+	}
+	if err := x.call(t.Context(), slow); !errors.Is(err, search.ErrUnavailable) || x.up() == nil {
+		t.Errorf("after three in a row it does not count as away: %v", err)
+	}
+}

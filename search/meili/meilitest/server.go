@@ -29,6 +29,8 @@ type Server struct {
 	faults  Faults
 	queue   chan func()
 	calls   map[string]int
+	came    map[string]int
+	mended  chan struct{} // closed by the next Break
 	closing chan struct{}
 }
 
@@ -37,7 +39,7 @@ type Faults struct {
 	Away     bool                       // connections are cut
 	Status   int                        // every request is answered with this status
 	Slow     time.Duration              // before every answer
-	TaskTime time.Duration              // before every task
+	TaskTime time.Duration              // before every task, or until the next Break
 	FailTask func(kind string) *Error   // why a task of this kind fails, nil when it does not
 	Refuse   func(*http.Request) *Error // why a request is refused, nil when it is not
 }
@@ -78,7 +80,7 @@ type task struct {
 
 // New starts a server on a loopback port until the test ends. A key, unless empty, is asked for.
 func New(t testing.TB, key string) *Server {
-	s := &Server{key: key, indexes: map[string]*index{}, queue: make(chan func(), 10_000), calls: map[string]int{}, closing: make(chan struct{})}
+	s := &Server{key: key, indexes: map[string]*index{}, queue: make(chan func(), 10_000), calls: map[string]int{}, came: map[string]int{}, mended: make(chan struct{}), closing: make(chan struct{})}
 	h := httptest.NewServer(s)
 	s.URL = h.URL
 	var wg sync.WaitGroup
@@ -106,6 +108,8 @@ func (s *Server) Break(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f
+	close(s.mended)
+	s.mended = make(chan struct{})
 }
 
 // Wipe loses all indexes, as a server does whose disk was replaced.
@@ -133,8 +137,16 @@ func (s *Server) Calls(route string) int {
 	return s.calls[route]
 }
 
+// Came returns how many requests of a method came, whatever became of them.
+func (s *Server) Came(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.came[method]
+}
+
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
+	s.came[r.Method]++
 	f := s.faults
 	s.mu.Unlock()
 	if f.Slow > 0 {
@@ -315,11 +327,15 @@ func (s *Server) enqueue(uid *string, kind string, details any, run func() *Erro
 	summary := map[string]any{"taskUid": t.UID, "indexUid": uid, "status": t.Status, "type": kind, "enqueuedAt": t.EnqueuedAt}
 	s.queue <- func() {
 		s.mu.Lock()
-		f := s.faults
+		f, mended := s.faults, s.mended
 		t.Status, t.StartedAt = "processing", time.Now()
 		s.mu.Unlock()
 		if f.TaskTime > 0 {
-			time.Sleep(f.TaskTime)
+			select {
+			case <-time.After(f.TaskTime):
+			case <-mended:
+			case <-s.closing:
+			}
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
