@@ -336,6 +336,7 @@ func (l *Leases) look(ctx context.Context) (map[string]bool, error) {
 			break
 		}
 		after = page[len(page)-1].Key
+		read := time.Now() // a sign may have been given as late as this
 		for _, r := range page {
 			if r.Key == l.node {
 				continue
@@ -343,7 +344,7 @@ func (l *Leases) look(ctx context.Context) (map[string]bool, error) {
 			there[r.Key] = true
 			s := l.seen[r.Key]
 			if s == nil || s.rev != r.Rev || s.value != string(r.Value) {
-				l.seen[r.Key] = &sign{r.Rev, string(r.Value), now}
+				l.seen[r.Key] = &sign{r.Rev, string(r.Value), read}
 				alive[r.Key] = true
 				continue
 			}

@@ -13,7 +13,7 @@ func openStore(ctx context.Context, uri string) (directory.Store, error) { retur
 
 func TestMain(m *testing.M) { storetest.Main(m, openStore) }
 
-var backend = storetest.Backend{New: mongotest.Fresh, Open: openStore}
+var backend = storetest.Backend{New: mongotest.Fresh, Open: openStore, Beside: 1} // the test server does one thing after the other
 
 func TestStore(t *testing.T) {
 	mongotest.Server(t)

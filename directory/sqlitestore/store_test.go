@@ -15,6 +15,8 @@ func TestMain(m *testing.M) { storetest.Main(m, openStore) }
 var backend = storetest.Backend{
 	New:  func(t testing.TB) string { return t.TempDir() },
 	Open: openStore,
+
+	Beside: 10,
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, backend) }

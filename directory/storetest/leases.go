@@ -15,10 +15,23 @@ import (
 	"archipel/directory"
 )
 
-const (
-	leaseWorks = 6
-	leaseBeat  = 40 * time.Millisecond
-)
+const leaseWorks = 6
+
+// beatFor is how often nodes shall say that they live: often, for a short test, but no more often than a slow machine can keep up
+// with, where a node would be thought dead again and again.
+func beatFor(t *testing.T, s directory.Store) time.Duration {
+	t.Helper()
+	slowest := time.Duration(0)
+	for i := range 10 {
+		begin := time.Now()
+		put1(t, s, "beat", directory.Record{Key: fmt.Sprint(i), Value: []byte(`1`)})
+		if _, err := s.Records(background, "beat", "", 10); err != nil {
+			t.Fatal(err)
+		}
+		slowest = max(slowest, time.Since(begin))
+	}
+	return min(max(40*time.Millisecond, 5*slowest), time.Second)
+}
 
 // frozen is a store whose node can be paused: what it asks for hangs until it goes on, as does a process that is stopped.
 type frozen struct {
@@ -60,6 +73,20 @@ func (f *frozen) PutRecord(ctx context.Context, kind string, r directory.Record)
 	return f.Store.PutRecord(ctx, kind, r)
 }
 
+func (f *frozen) DeleteRecord(ctx context.Context, kind, key string, rev int64) error {
+	if err := f.pass(ctx); err != nil {
+		return err
+	}
+	return f.Store.DeleteRecord(ctx, kind, key, rev)
+}
+
+func (f *frozen) Record(ctx context.Context, kind, key string) (directory.Record, error) {
+	if err := f.pass(ctx); err != nil {
+		return directory.Record{}, err
+	}
+	return f.Store.Record(ctx, kind, key)
+}
+
 func (f *frozen) Records(ctx context.Context, kind, after string, limit int) ([]directory.Record, error) {
 	if err := f.pass(ctx); err != nil {
 		return nil, err
@@ -70,9 +97,16 @@ func (f *frozen) Records(ctx context.Context, kind, after string, limit int) ([]
 // crew is some nodes, and who does what as they themselves believe at the moment of an effect.
 type crew struct {
 	t     *testing.T
+	beat  time.Duration
 	mu    sync.Mutex
-	doing map[string]*leaseNode
+	doing map[string]effect
 	twice atomic.Int32
+}
+
+// effect is what a node has by now; began is from before it asked whether it may.
+type effect struct {
+	node  *leaseNode
+	began time.Time
 }
 
 type leaseNode struct {
@@ -87,7 +121,7 @@ type leaseNode struct {
 
 func (c *crew) start(name string, s directory.Store) *leaseNode {
 	n := &leaseNode{crew: c, name: name, store: &frozen{Store: s}, ended: make(chan struct{})}
-	n.leases = directory.NewLeases(directory.LeaseOptions{Store: n.store, Beat: leaseBeat, Log: slog.New(slog.DiscardHandler)})
+	n.leases = directory.NewLeases(directory.LeaseOptions{Store: n.store, Beat: c.beat, Log: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	n.kill = stop
 	var wg sync.WaitGroup
@@ -102,23 +136,26 @@ func (c *crew) start(name string, s directory.Store) *leaseNode {
 }
 
 // work has an effect again and again, as long as the node may. An effect while another node has its own at the same time is
-// what must never happen.
+// what must never happen. Two beats is how long one may last: a node stops after three without a sign of life, and is replaced
+// after five; when the machine lets it stand still for longer than that in the midst of one, no lease can help.
 func (n *leaseNode) work(ctx context.Context, name string) error {
 	n.mine.Store(name, true)
 	defer n.mine.Delete(name)
 	for ctx.Err() == nil {
+		mine := effect{n, time.Now()}
 		if directory.Held(ctx) != nil {
 			return directory.ErrLost
 		}
 		n.mu.Lock()
-		if other := n.doing[name]; other != nil && other != n {
+		other, busy := n.doing[name]
+		if busy && other.node != n && time.Since(other.began) < 2*n.beat && time.Since(mine.began) < 2*n.beat {
 			n.twice.Add(1)
 		}
-		n.doing[name] = n
+		n.doing[name] = mine
 		n.mu.Unlock()
 		time.Sleep(2 * time.Millisecond)
 		n.mu.Lock()
-		if n.doing[name] == n {
+		if n.doing[name].node == n {
 			delete(n.doing, name)
 		}
 		n.mu.Unlock()
@@ -135,7 +172,7 @@ func (n *leaseNode) works() int {
 // await waits until each node does so much.
 func (c *crew) await(what string, want map[*leaseNode]int) {
 	c.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		ok := true
 		for n, count := range want {
 			ok = ok && n.works() == count
@@ -155,7 +192,7 @@ func (c *crew) await(what string, want map[*leaseNode]int) {
 // testLeases lets nodes come, stop, hang and die. Work is spread evenly, all of it is done, and never by two at once.
 func testLeases(t *testing.T, b Backend) {
 	place := b.New(t)
-	c := &crew{t: t, doing: map[string]*leaseNode{}}
+	c := &crew{t: t, beat: beatFor(t, b.open(t, place)), doing: map[string]effect{}}
 	first := c.start("first", b.open(t, place))
 	c.await("a lone node", map[*leaseNode]int{first: leaseWorks})
 	second := c.start("second", b.open(t, place))
@@ -212,7 +249,14 @@ func (l *late) Consume(ctx context.Context, changes []directory.Change) error {
 	if err == nil {
 		return nil
 	}
-	l.after <- errors.Join(err, directory.Progress(ctx, changes[len(changes)-1].Seq))
+	told := directory.Progress(ctx, changes[len(changes)-1].Seq)
+	for end := time.Now().Add(patience); told != nil && !errors.Is(told, directory.ErrStale) && time.Now().Before(end); {
+		told = directory.Progress(ctx, changes[len(changes)-1].Seq) // a store that is slow says nothing about the cursor
+	}
+	select {
+	case l.after <- errors.Join(err, told):
+	default: // nobody asks again
+	}
 	return err
 }
 
@@ -220,11 +264,12 @@ func (l *late) Consume(ctx context.Context, changes []directory.Change) error {
 // back, or on, when it wakes up. The clocks of the two nodes are hours apart.
 func testFencing(t *testing.T, b Backend) {
 	place := b.New(t)
+	beat := beatFor(t, b.open(t, place))
 	open := func(ahead time.Duration) (*directory.Directory, *frozen) {
 		store := &frozen{Store: b.open(t, place)}
 		d, err := directory.Open(background, directory.Options{
 			Store: store, Poll: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().Add(ahead) },
-			Leases: directory.NewLeases(directory.LeaseOptions{Store: store, Beat: leaseBeat, Log: slog.New(slog.DiscardHandler)}),
+			Leases: directory.NewLeases(directory.LeaseOptions{Store: store, Beat: beat, Log: slog.New(slog.DiscardHandler)}),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -249,8 +294,14 @@ func testFencing(t *testing.T, b Backend) {
 	slow := &late{heard: heard, goOn: make(chan struct{}), after: make(chan error, 1)}
 	one.Follow(slow)
 	drive(one)
+	wake := sync.OnceFunc(func() { close(slow.goOn) })
+	t.Cleanup(wake)
 	write(one)
-	<-heard
+	select {
+	case <-heard:
+	case <-time.After(patience):
+		t.Fatal("the follower heard nothing")
+	}
 	goOn := store.freeze()
 
 	two, _ := open(-2 * time.Hour)
@@ -259,7 +310,7 @@ func testFencing(t *testing.T, b Backend) {
 	two.Follow(quick)
 	drive(two)
 	last := write(two)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		at, err := two.Store().Cursor(background, "shared")
 		if err != nil {
 			t.Fatal(err)
@@ -272,7 +323,7 @@ func testFencing(t *testing.T, b Backend) {
 		}
 	}
 	goOn()
-	close(slow.goOn)
+	wake()
 	if err := <-slow.after; !errors.Is(err, directory.ErrStale) {
 		t.Errorf("who was replaced could save how far it came: %v", err)
 	}

@@ -21,7 +21,12 @@ type Backend struct {
 	New func(t testing.TB) (place string)
 	// Open opens the store at a place. Stores opened at the same place share their data, in any number of processes.
 	Open func(ctx context.Context, place string) (directory.Store, error)
+	// Beside is how many reads at least fit into the writing of one large batch.
+	Beside int
 }
+
+// patience is how long the tests wait for what must come at last, on a machine that is slow and shared.
+const patience = 2 * time.Minute
 
 // Run tests every promise.
 func Run(t *testing.T, b Backend) {
@@ -117,6 +122,22 @@ func putChanges(t testing.TB, s directory.Store, changes []directory.Change) {
 	n, err := s.Append(context.Background(), changes[0].Seq-1, changes)
 	if err != nil || n != len(changes) {
 		t.Fatalf("Append(%d, %d changes) = %d, %v: want all of them", changes[0].Seq-1, len(changes), n, err)
+	}
+}
+
+// settle appends an entry although what others sent may still arrive, from a process that was killed or a write that was cut, and
+// returns the change. After it nothing arrives any more: the numbers that it would need are taken.
+func settle(t testing.TB, s directory.Store, op directory.Op, e directory.Entry) directory.Change {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		c := changesOf(head(t, s), op, e)
+		n, err := s.Append(context.Background(), c[0].Seq-1, c)
+		if err == nil && n == 1 {
+			return c[0]
+		}
+		if !errors.Is(err, directory.ErrStale) || time.Now().After(deadline) {
+			t.Fatalf("Append(%d) = %d, %v: want it to stand", c[0].Seq-1, n, err)
+		}
 	}
 }
 
@@ -219,6 +240,21 @@ func agree(t testing.TB, s directory.Store) []directory.Change {
 		}
 	}
 	return log
+}
+
+// covers fails unless the projection has at least what the log had a moment before: more may arrive meanwhile.
+func covers(t testing.TB, s directory.Store) {
+	t.Helper()
+	log := all(t, s)
+	versions := make(map[directory.ID]directory.Seq)
+	for _, e := range scan(t, s, "") {
+		versions[e.ID] = e.Version
+	}
+	for i := range log {
+		if got := versions[log[i].Entry.ID]; got < log[i].Seq {
+			t.Fatalf("the projection has %s at %d, the log at %d", log[i].Entry.ID, got, log[i].Seq)
+		}
+	}
 }
 
 // large says how many entries the large tests use.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ func testWriters(t *testing.T, b Backend) {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(1, uint64(w)))
 			s := stores[w%2]
+			deadline := time.Now().Add(patience)
 			for range 50 {
 				pending := []directory.Entry{simple(fmt.Sprint("own-", w)), shared[rnd.IntN(len(shared))], simple("third")}[:1+rnd.IntN(3)]
 				for len(pending) > 0 {
@@ -38,6 +40,9 @@ func testWriters(t *testing.T, b Backend) {
 					}
 					c := changesOf(after, directory.OpUpdate, pending...)
 					n, err := s.Append(background, after, c)
+					if n == 0 && errors.Is(err, directory.ErrUnavailable) && time.Now().Before(deadline) {
+						continue // on a slow disk the others can keep the file for longer than a write waits for it
+					}
 					if err != nil && !errors.Is(err, directory.ErrStale) || err == nil && n != len(c) || n > len(c) {
 						t.Errorf("Append = %d, %v", n, err)
 						return
@@ -141,34 +146,44 @@ func testReadYourLog(t *testing.T, b Backend) {
 	agree(t, reader)
 }
 
-// testReadWhileWriting: a reader never waits for a writer, and never sees a change by half.
+// testReadWhileWriting: a reader does not wait until a writer is done: it reads several times while one batch is written.
 func testReadWhileWriting(t *testing.T, b Backend) {
 	s := b.fresh(t)
 	putMany(t, s, names(500))
 	e := simple("read")
 	put(t, s, directory.OpCreate, e)
 	ctx, cancel := context.WithCancel(background)
+	var begun, ended atomic.Int64
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			put(t, s, directory.OpCreate, names(500)...)
+			c := changesOf(head(t, s), directory.OpCreate, names(500)...)
+			begun.Add(1)
+			putChanges(t, s, c)
+			ended.Add(1)
 		}
 	})
-	var worst time.Duration
-	for range 100 {
-		start := time.Now()
+	defer wg.Wait()
+	defer cancel()
+	most, beside, during := 0, 0, int64(0)
+	for deadline := time.Now().Add(patience); most < b.Beside; {
+		n := begun.Load()
+		under := ended.Load() < n
 		one(t, s, e.ID)
 		if _, err := s.History(background, e.ID, 0, 1); err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
-		worst = max(worst, time.Since(start))
+		if under && ended.Load() < n { // the same batch before and after
+			if n != during {
+				beside, during = 0, n
+			}
+			beside++
+			most = max(most, beside)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("at most %d reads fit into the writing of a batch, want %d", most, b.Beside)
+		}
 	}
-	cancel()
-	wg.Wait()
-	if worst > 2*time.Second {
-		t.Errorf("a read took %v while somebody wrote", worst)
-	}
-	t.Logf("slowest of 100 reads beside a writer: %v", worst)
 }
 
 func testSettingsRace(t *testing.T, b Backend) {
@@ -178,6 +193,7 @@ func testSettingsRace(t *testing.T, b Backend) {
 	for w := range writers {
 		wg.Go(func() {
 			s := stores[w%2]
+			deadline := time.Now().Add(patience)
 			for done := 0; done < 10; {
 				v, rev, err := s.Setting(background, "counter")
 				if err != nil {
@@ -188,7 +204,7 @@ func testSettingsRace(t *testing.T, b Backend) {
 				err = s.PutSetting(background, "counter", []byte(strconv.Itoa(n+1)), rev)
 				if err == nil {
 					done++
-				} else if !errors.Is(err, directory.ErrStale) {
+				} else if !errors.Is(err, directory.ErrStale) && !(errors.Is(err, directory.ErrUnavailable) && time.Now().Before(deadline)) {
 					t.Errorf("PutSetting: %v", err)
 					return
 				}
@@ -227,12 +243,11 @@ func testCancelledWhileWriting(t *testing.T, b Backend) {
 		}
 	}
 	t.Logf("%d of 60 appends were cut", cut)
-	time.Sleep(100 * time.Millisecond) // for what may still arrive
+	settle(t, s, directory.OpCreate, simple("after all"))
 	log := agree(t, s)
 	for seq, id := range stood {
 		if int(seq) > len(log) || log[seq-1].ID != id {
 			t.Errorf("change %d (%s) was said to stand and does not", seq, id)
 		}
 	}
-	put(t, s, directory.OpCreate, simple("after all"))
 }
