@@ -22,7 +22,7 @@ func running(t *testing.T, x *Index, apart func(a, b directory.ID) bool) (settle
 	t.Cleanup(func() { stop(); wg.Wait() })
 	return func() []Pair {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			x.mu.RLock()
 			begun := x.pairs != nil
 			x.mu.RUnlock()
