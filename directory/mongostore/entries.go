@@ -37,7 +37,7 @@ func (s *Store) project(ctx context.Context, after directory.Seq, changes []dire
 		return err
 	}
 	var moved bool
-	err := s.do(ctx, writeTimeout, "projection", func(ctx context.Context) error {
+	err := s.do(ctx, s.wait.write, "projection", func(ctx context.Context) error {
 		// Only from after onwards: what another writer has not projected yet must stay visible as missing.
 		res, err := s.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "projected"}, {Key: "seq", Value: bson.D{{Key: "$gte", Value: after}}}},
 			bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: last}}}})
@@ -75,7 +75,7 @@ func (s *Store) catchUp(ctx context.Context, upTo directory.Seq) error {
 			return err
 		}
 		from = page[len(page)-1].Seq
-		err = s.do(ctx, writeTimeout, "projection", func(ctx context.Context) error {
+		err = s.do(ctx, s.wait.write, "projection", func(ctx context.Context) error {
 			_, err := s.state.UpdateOne(ctx, bson.D{{Key: "_id", Value: "projected"}},
 				bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: from}}}}, options.UpdateOne().SetUpsert(true))
 			if mongo.IsDuplicateKeyError(err) { // two upserts met: the document is there now
@@ -93,7 +93,7 @@ func (s *Store) catchUp(ctx context.Context, upTo directory.Seq) error {
 
 func (s *Store) marker(ctx context.Context) (directory.Seq, error) {
 	var doc struct{ Seq directory.Seq }
-	err := s.do(ctx, readTimeout, "projection", func(ctx context.Context) error {
+	err := s.do(ctx, s.wait.read, "projection", func(ctx context.Context) error {
 		err := s.state.FindOne(ctx, bson.D{{Key: "_id", Value: "projected"}}).Decode(&doc)
 		if err == mongo.ErrNoDocuments {
 			return nil
@@ -143,7 +143,7 @@ func (s *Store) upsert(ctx context.Context, changes []directory.Change) error {
 
 // bulk writes entries, and returns the places of those models whose _id exists in a document that they do not match.
 func (s *Store) bulk(ctx context.Context, models []mongo.WriteModel) (exist []int, err error) {
-	err = s.do(ctx, writeTimeout, "projection", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.write, "projection", func(ctx context.Context) error {
 		_, err := s.entries.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		var bulk mongo.BulkWriteException
 		if !errors.As(err, &bulk) || bulk.WriteConcernError != nil {
@@ -208,7 +208,7 @@ func (s *Store) Entries(ctx context.Context, ids []directory.ID) ([]directory.En
 
 // stored reads entries into found.
 func (s *Store) stored(ctx context.Context, ids []directory.ID, found map[directory.ID]directory.Entry) error {
-	return s.do(ctx, readTimeout, "entries", func(ctx context.Context) error {
+	return s.do(ctx, s.wait.read, "entries", func(ctx context.Context) error {
 		cur, err := s.entries.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
 		if err != nil {
 			return err
@@ -230,7 +230,7 @@ func (s *Store) stored(ctx context.Context, ids []directory.ID, found map[direct
 // it leaves out.
 func (s *Store) pending(ctx context.Context, ids []directory.ID, after, last directory.Seq, found map[directory.ID]directory.Entry) (blank bool, err error) {
 	filter := append(bson.D{{Key: "entry._id", Value: bson.D{{Key: "$in", Value: ids}}}}, between(after, last)...)
-	err = s.do(ctx, readTimeout, "entries", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "entries", func(ctx context.Context) error {
 		cur, err := s.changes.Find(ctx, filter)
 		if err != nil {
 			return err
@@ -268,7 +268,7 @@ func (s *Store) Scan(ctx context.Context, after directory.ID, fn func([]director
 }
 
 func (s *Store) readPage(ctx context.Context, after directory.ID) (raws []bson.Raw, last directory.ID, err error) {
-	err = s.do(ctx, readTimeout, "scan", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "scan", func(ctx context.Context) error {
 		cur, err := s.entries.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}},
 			options.Find().SetSort(ascending).SetLimit(scanBatch).SetBatchSize(scanBatch))
 		if err != nil {

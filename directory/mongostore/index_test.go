@@ -57,7 +57,7 @@ func everyQuery(t *testing.T) (*Store, []query) {
 			t.Errorf("a %s, which this test knows nothing of", e.CommandName)
 		}
 	}}
-	s, err := open(bg, mongotest.Fresh(t), options.Client().SetMonitor(watch))
+	s, err := open(bg, mongotest.Fresh(t), options.Client().SetMonitor(watch), patient)
 	if err != nil {
 		t.Fatal(err)
 	}

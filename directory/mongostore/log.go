@@ -19,7 +19,7 @@ var (
 
 // Head returns the Seq of the newest change.
 func (s *Store) Head(ctx context.Context) (head directory.Seq, err error) {
-	err = s.do(ctx, readTimeout, "head", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "head", func(ctx context.Context) error {
 		var doc struct {
 			Seq directory.Seq `bson:"_id"`
 		}
@@ -60,7 +60,7 @@ func (s *Store) Append(ctx context.Context, after directory.Seq, changes []direc
 		last := after + directory.Seq(stands)
 		raise(&s.known, last)
 		// The changes stand whatever becomes of their projection now: whoever reads next completes it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.wait.write)
 		defer cancel()
 		s.project(ctx, after, changes[:stands])
 	}
@@ -92,7 +92,7 @@ func (s *Store) encode(after directory.Seq, changes []directory.Change) ([]bson.
 // insert writes docs, and finds out after any error which of them stand: the answer to a write may be lost on the way,
 // and a driver that tries again gets its own number refused. The random id of a change tells whose it is.
 func (s *Store) insert(ctx context.Context, changes []directory.Change, docs []bson.Raw) (stands int, err error) {
-	deadline := time.Now().Add(writeTimeout)
+	deadline := time.Now().Add(s.wait.write)
 	for try := 0; ; try++ {
 		err = s.do(ctx, time.Until(deadline), "append", func(ctx context.Context) error {
 			_, err := s.changes.InsertMany(ctx, docs[stands:])
@@ -130,7 +130,7 @@ func (s *Store) insert(ctx context.Context, changes []directory.Change, docs []b
 // It answers for a caller who gave up too.
 func (s *Store) standing(ctx context.Context, changes []directory.Change) (n int, taken bool, err error) {
 	first, last := changes[0].Seq, changes[len(changes)-1].Seq
-	err = s.do(context.WithoutCancel(ctx), readTimeout, "append", func(ctx context.Context) error {
+	err = s.do(context.WithoutCancel(ctx), s.wait.read, "append", func(ctx context.Context) error {
 		cur, err := s.changes.Find(ctx, between(first-1, last), options.Find().SetSort(ascending).SetProjection(bson.D{{Key: "id", Value: 1}}))
 		if err != nil {
 			return err
@@ -210,7 +210,7 @@ func (s *Store) find(ctx context.Context, op string, filter, sort bson.D, limit 
 	if limit <= 0 {
 		return nil, nil // MongoDB takes 0 for none
 	}
-	err = s.do(ctx, readTimeout, op, func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, op, func(ctx context.Context) error {
 		cur, err := s.changes.Find(ctx, filter, options.Find().SetSort(sort).SetLimit(int64(limit)))
 		if err != nil {
 			return err
@@ -274,7 +274,7 @@ func (s *Store) blank(ctx context.Context, page []directory.Change) (erased int,
 	if len(models) == 0 {
 		return 0, nil
 	}
-	err = s.do(ctx, writeTimeout, "redact "+string(page[0].Entry.ID), func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.write, "redact "+string(page[0].Entry.ID), func(ctx context.Context) error {
 		res, err := s.changes.BulkWrite(ctx, models)
 		if res != nil {
 			erased = int(res.MatchedCount)

@@ -11,12 +11,11 @@ import (
 
 // proxy stands between a store and the server, and cuts the line where a test says.
 type proxy struct {
-	t      testing.TB
-	addr   string // where it listens
 	server string
+	ln     net.Listener
 
 	mu       sync.Mutex
-	ln       net.Listener
+	gone     bool // close every line at once. The port is kept: another program might take it meanwhile
 	conns    map[net.Conn]bool
 	cut      string // cut the line when the store sends this, once
 	before   bool   // before the server hears it, instead of before its answer
@@ -40,13 +39,18 @@ func newProxy(t testing.TB, uri string) (*proxy, string) {
 	if !strings.Contains(host, ":") {
 		host += ":27017"
 	}
-	p := &proxy{t: t, server: host, conns: make(map[net.Conn]bool), addr: "127.0.0.1:0"}
-	p.listen()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{server: host, ln: ln, conns: make(map[net.Conn]bool)}
+	p.handlers.Go(p.listen)
 	t.Cleanup(func() {
+		ln.Close()
 		p.vanish()
 		p.handlers.Wait()
 	})
-	through := scheme + "://" + user + p.addr + "/" + database + "?directConnection=true"
+	through := scheme + "://" + user + ln.Addr().String() + "/" + database + "?directConnection=true"
 	for _, opt := range strings.Split(query, "&") {
 		if k, _, _ := strings.Cut(opt, "="); k != "" && k != "directConnection" && k != "replicaSet" {
 			through += "&" + opt
@@ -55,41 +59,45 @@ func newProxy(t testing.TB, uri string) (*proxy, string) {
 	return p, through
 }
 
-// listen begins to accept, again at the same address.
 func (p *proxy) listen() {
-	p.t.Helper()
-	ln, err := net.Listen("tcp", p.addr)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.mu.Lock()
-	p.ln, p.addr = ln, ln.Addr().String()
-	p.mu.Unlock()
-	p.handlers.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			p.handlers.Go(func() { p.handle(c) })
+	for {
+		c, err := p.ln.Accept()
+		if err != nil {
+			return
 		}
-	})
+		p.handlers.Go(func() { p.handle(c) })
+	}
 }
 
-// vanish closes the door and every line.
+// vanish closes every line, and every one to come.
 func (p *proxy) vanish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ln.Close()
+	p.gone = true
 	for c := range p.conns {
 		c.Close()
 	}
 }
 
+func (p *proxy) comeBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = false
+}
+
+func (p *proxy) cutLines() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
+}
+
+// hold has a line closed when the proxy vanishes; it is closed already when it has.
 func (p *proxy) hold(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conns[c] = true
+	if p.conns[c] = true; p.gone {
+		c.Close()
+	}
 }
 
 func (p *proxy) drop(c net.Conn) {

@@ -57,7 +57,7 @@ func living() bson.E {
 // Record returns a record, with Rev 0 when absent.
 func (s *Store) Record(ctx context.Context, kind, key string) (directory.Record, error) {
 	doc := record{ID: recordID{kind, key}}
-	err := s.do(ctx, readTimeout, "record "+kind, func(ctx context.Context) error {
+	err := s.do(ctx, s.wait.read, "record "+kind, func(ctx context.Context) error {
 		err := s.records().FindOne(ctx, bson.D{{Key: "_id", Value: recordID{kind, key}}, living()}).Decode(&doc)
 		if err == mongo.ErrNoDocuments {
 			return nil
@@ -82,7 +82,7 @@ func (s *Store) PutRecord(ctx context.Context, kind string, r directory.Record) 
 		at := r.Expires.UTC()
 		doc.Expires = &at
 	}
-	return s.do(ctx, writeTimeout, "record "+kind, func(ctx context.Context) error {
+	return s.do(ctx, s.wait.write, "record "+kind, func(ctx context.Context) error {
 		filter := bson.D{{Key: "_id", Value: id}, {Key: "rev", Value: r.Rev}, living()}
 		if r.Rev == 0 {
 			_, err := s.records().InsertOne(ctx, doc)
@@ -106,7 +106,7 @@ func (s *Store) DeleteRecord(ctx context.Context, kind, key string, rev int64) e
 	if rev != 0 {
 		filter = append(filter, bson.E{Key: "rev", Value: rev}, living())
 	}
-	return s.do(ctx, writeTimeout, "record "+kind, func(ctx context.Context) error {
+	return s.do(ctx, s.wait.write, "record "+kind, func(ctx context.Context) error {
 		res, err := s.records().DeleteOne(ctx, filter)
 		if err == nil && rev != 0 && res.DeletedCount == 0 {
 			return fmt.Errorf("%w: revision %d does not stand", directory.ErrStale, rev)
@@ -120,7 +120,7 @@ func (s *Store) Records(ctx context.Context, kind, after string, limit int) (out
 	if limit <= 0 {
 		return nil, nil
 	}
-	err = s.do(ctx, readTimeout, "records "+kind, func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "records "+kind, func(ctx context.Context) error {
 		within := bson.D{{Key: "$gt", Value: recordID{kind, after}}, {Key: "$lt", Value: recordID{kind + "\x00", ""}}}
 		cur, err := s.records().Find(ctx, bson.D{{Key: "_id", Value: within}, living()}, options.Find().SetSort(ascending).SetLimit(int64(limit)))
 		if err != nil {
@@ -140,7 +140,7 @@ func (s *Store) Records(ctx context.Context, kind, after string, limit int) (out
 
 // RecordKinds returns the kinds that have records, sorted.
 func (s *Store) RecordKinds(ctx context.Context) (kinds []string, err error) {
-	err = s.do(ctx, readTimeout, "kinds of records", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "kinds of records", func(ctx context.Context) error {
 		for last := ""; ; {
 			// From one kind to the next by the index, whatever the number of records.
 			var doc record

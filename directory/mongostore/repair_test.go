@@ -118,7 +118,7 @@ func TestNewerLayout(t *testing.T) {
 	if _, err := s.state.UpdateByID(bg, "schema", bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: schemaVersion + 1}}}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(bg, uri)
+	_, err := openStore(bg, uri)
 	if !errors.Is(err, directory.ErrCorrupt) || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("Open of a newer layout: %v, want ErrCorrupt that names the version", err)
 	}

@@ -16,7 +16,7 @@ import (
 // Cursor returns a follower's durable position.
 func (s *Store) Cursor(ctx context.Context, name string) (directory.Seq, error) {
 	var doc struct{ At directory.Seq }
-	err := s.do(ctx, readTimeout, "cursor "+name, func(ctx context.Context) error {
+	err := s.do(ctx, s.wait.read, "cursor "+name, func(ctx context.Context) error {
 		err := s.cursors.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&doc)
 		if err == mongo.ErrNoDocuments {
 			return nil
@@ -28,7 +28,7 @@ func (s *Store) Cursor(ctx context.Context, name string) (directory.Seq, error) 
 
 // SaveCursor makes a follower's position durable.
 func (s *Store) SaveCursor(ctx context.Context, name string, at directory.Seq) error {
-	return s.do(ctx, writeTimeout, "cursor "+name, func(ctx context.Context) error {
+	return s.do(ctx, s.wait.write, "cursor "+name, func(ctx context.Context) error {
 		_, err := s.cursors.UpdateOne(ctx, bson.D{{Key: "_id", Value: name}},
 			bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: at}}}}, options.UpdateOne().SetUpsert(true))
 		return err
@@ -41,7 +41,7 @@ func (s *Store) MoveCursors(ctx context.Context, moves []directory.CursorMove) (
 	if len(moves) == 0 {
 		return nil, nil
 	}
-	err = s.do(ctx, writeTimeout, "cursors", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.write, "cursors", func(ctx context.Context) error {
 		stale = nil
 		models := make([]mongo.WriteModel, len(moves))
 		for i, m := range moves {
@@ -105,7 +105,7 @@ type setting struct {
 // Setting returns a document and its revision, nil and 0 when absent.
 func (s *Store) Setting(ctx context.Context, key string) (value []byte, rev int64, err error) {
 	var doc setting
-	err = s.do(ctx, readTimeout, "setting "+key, func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "setting "+key, func(ctx context.Context) error {
 		err := s.settings.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&doc)
 		if err == mongo.ErrNoDocuments {
 			return nil
@@ -124,7 +124,7 @@ func (s *Store) PutSetting(ctx context.Context, key string, value []byte, rev in
 	if !json.Valid(value) {
 		return fmt.Errorf("setting %s: the value is not JSON", key)
 	}
-	return s.do(ctx, writeTimeout, "setting "+key, func(ctx context.Context) error {
+	return s.do(ctx, s.wait.write, "setting "+key, func(ctx context.Context) error {
 		if rev == 0 {
 			_, err := s.settings.InsertOne(ctx, setting{key, 1, string(value)})
 			if mongo.IsDuplicateKeyError(err) {
@@ -143,7 +143,7 @@ func (s *Store) PutSetting(ctx context.Context, key string, value []byte, rev in
 
 // Settings returns the keys of all settings, sorted.
 func (s *Store) Settings(ctx context.Context) (keys []string, err error) {
-	err = s.do(ctx, readTimeout, "settings", func(ctx context.Context) error {
+	err = s.do(ctx, s.wait.read, "settings", func(ctx context.Context) error {
 		cur, err := s.settings.Find(ctx, bson.D{}, options.Find().SetSort(ascending).SetProjection(ascending))
 		if err != nil {
 			return err

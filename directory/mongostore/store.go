@@ -26,14 +26,18 @@ import (
 // DefaultDatabase is the database of a URI that names none.
 const DefaultDatabase = "archipel"
 
-// How long the server may take. A request of a visitor waits at most readTimeout for a server that went away.
-const (
-	indexTimeout     = 10 * time.Minute // to build one on a large collection
-	selectionTimeout = 4 * time.Second
-	lostTimeout      = time.Second // while there is no server: one visitor waited already
-	readTimeout      = 5 * time.Second
-	writeTimeout     = 15 * time.Second
-)
+// indexTimeout is how long the server may take to build an index on a large collection.
+const indexTimeout = 10 * time.Minute
+
+// patience is how long the server may take. A request of a visitor waits at most read for a server that went away.
+type patience struct {
+	selection time.Duration
+	lost      time.Duration // while there is no server: one visitor waited already
+	read      time.Duration
+	write     time.Duration
+}
+
+var usual = patience{selection: 4 * time.Second, lost: time.Second, read: 5 * time.Second, write: 15 * time.Second}
 
 // schemaVersion is the layout of the collections that this program knows.
 const schemaVersion = 1
@@ -43,6 +47,7 @@ type Store struct {
 	where  string // hosts and database, without credentials, for messages
 	client *mongo.Client
 	codec  codec
+	wait   patience
 
 	changes, entries, state, cursors, settings *mongo.Collection
 
@@ -58,15 +63,15 @@ var _ directory.Store = (*Store)(nil)
 // and indexes where they are missing. The error wraps [directory.ErrUnavailable] when the server does not answer, or
 // refuses, within seconds, and [directory.ErrCorrupt] when a newer version of this program laid the database out.
 func Open(ctx context.Context, uri string) (*Store, error) {
-	return open(ctx, uri, options.Client())
+	return open(ctx, uri, options.Client(), usual)
 }
 
-func open(ctx context.Context, uri string, opts *options.ClientOptions) (*Store, error) {
+func open(ctx context.Context, uri string, opts *options.ClientOptions, wait patience) (*Store, error) {
 	where, database := place(uri)
 	opts.ApplyURI(uri).
 		SetAppName("archipel").
-		SetServerSelectionTimeout(selectionTimeout).
-		SetConnectTimeout(selectionTimeout).
+		SetServerSelectionTimeout(wait.selection).
+		SetConnectTimeout(wait.selection).
 		SetReadPreference(readpref.Primary()).
 		SetReadConcern(readconcern.Majority())
 	journaled := true
@@ -79,7 +84,7 @@ func open(ctx context.Context, uri string, opts *options.ClientOptions) (*Store,
 		return nil, fmt.Errorf("MongoDB at %s: %s", where, withoutSecrets(uri, err))
 	}
 	db := client.Database(database)
-	s := &Store{where: where, client: client, codec: newCodec(),
+	s := &Store{where: where, client: client, codec: newCodec(), wait: wait,
 		changes: db.Collection("changes"), entries: db.Collection("entries"), state: db.Collection("state"),
 		cursors: db.Collection("cursors"), settings: db.Collection("settings")}
 	if err := s.prepare(ctx); err != nil {
@@ -158,7 +163,7 @@ func (s *Store) prepare(ctx context.Context) error {
 }
 
 func (s *Store) checkLayout(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, selectionTimeout+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, s.wait.selection+time.Second)
 	defer cancel()
 	if err := s.client.Ping(ctx, nil); err != nil {
 		return s.openError(err)
@@ -198,7 +203,7 @@ func reason(err error) string {
 
 // Ping reports whether the primary answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.do(ctx, readTimeout, "ping", func(ctx context.Context) error { return s.client.Ping(ctx, nil) })
+	return s.do(ctx, s.wait.read, "ping", func(ctx context.Context) error { return s.client.Ping(ctx, nil) })
 }
 
 // Close ends the connections. Closing twice does nothing.
@@ -206,7 +211,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.wait.read)
 	defer cancel()
 	return s.client.Disconnect(ctx)
 }
@@ -220,7 +225,7 @@ func (s *Store) do(ctx context.Context, limit time.Duration, op string, f func(c
 		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
 	if time.Since(time.Unix(0, s.lost.Load())) < 5*time.Second {
-		limit = min(limit, lostTimeout)
+		limit = min(limit, s.wait.lost)
 	}
 	inner, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -3,13 +3,21 @@ package mongostore
 import (
 	"context"
 	"testing"
+	"time"
 
 	"archipel/directory"
 	"archipel/directory/mongostore/mongotest"
 	"archipel/directory/storetest"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-func openStore(ctx context.Context, uri string) (directory.Store, error) { return Open(ctx, uri) }
+// patient waits for a test server that a slow and shared machine holds up.
+var patient = patience{selection: 2 * time.Minute, lost: 2 * time.Minute, read: 2 * time.Minute, write: 2 * time.Minute}
+
+func openStore(ctx context.Context, uri string) (directory.Store, error) {
+	return open(ctx, uri, options.Client(), patient)
+}
 
 func TestMain(m *testing.M) { storetest.Main(m, openStore) }
 
