@@ -15,7 +15,6 @@ import (
 
 	"archipel/api"
 	"archipel/directory"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -39,11 +38,7 @@ type site struct {
 
 func open(t testing.TB) *site {
 	t.Helper()
-	store, err := sqlitestore.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, t.TempDir())
 	words, reads := taxonomy.Default(), &readsStore{Store: store}
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(t.Context(), directory.Options{

@@ -16,7 +16,6 @@ import (
 	"archipel/api"
 	"archipel/api/account"
 	"archipel/directory"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
@@ -26,11 +25,7 @@ import (
 // openCalendars is a directory whose organisations can subscribe to calendars of this machine; fetch fetches what is due.
 func openCalendars(t *testing.T) (s *site, fetch func()) {
 	t.Helper()
-	store, err := sqlitestore.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, t.TempDir())
 	words := taxonomy.Default()
 	index, relations, sources, owners, sourced := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}, &api.Owners{}, &subscribed.Index{}
 	clock := func() time.Time { return now }

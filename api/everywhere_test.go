@@ -26,7 +26,6 @@ import (
 	"archipel/directory/hours"
 	"archipel/directory/links"
 	"archipel/directory/media"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/subscribed"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
@@ -39,11 +38,7 @@ import (
 func openWhole(t *testing.T) *town {
 	t.Helper()
 	dir := t.TempDir()
-	store, err := sqlitestore.Open(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, dir)
 	words, reads := taxonomy.Default(), &readsStore{Store: store}
 	clock := func() time.Time { return now }
 	tn := &town{box: &letterBox{}, waiting: &api.Waiting{}, clock: clock}

@@ -7,7 +7,6 @@ import (
 
 	"archipel/api"
 	"archipel/directory"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -18,11 +17,7 @@ import (
 // TestNamesOfWhatIsNotPublic: servers are led from a page to its object only when it is public, or was. Of anything else they
 // learn no more than of what does not exist.
 func TestNamesOfWhatIsNotPublic(t *testing.T) {
-	store, err := sqlitestore.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, t.TempDir())
 	index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 	d, err := directory.Open(t.Context(), directory.Options{Store: store, Views: []directory.View{index, relations, sources}, Now: func() time.Time { return now }})
 	if err != nil {

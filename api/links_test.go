@@ -16,7 +16,7 @@ import (
 // TestBrokenLinks: who looks after an entry reads which of its links no longer answer, and nobody else does.
 func TestBrokenLinks(t *testing.T) {
 	tn := openTown(t)
-	at := time.Now().UTC() // records expire by the clock of the store
+	at := now
 	tn.clock = func() time.Time { return at }
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -17,7 +17,6 @@ import (
 	"archipel/api"
 	"archipel/api/account"
 	"archipel/directory"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -68,11 +67,7 @@ func (tn *town) to(mail string) (got []account.Mail) {
 
 func openTown(t *testing.T) *town {
 	t.Helper()
-	store, err := sqlitestore.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, t.TempDir())
 	words := taxonomy.Default()
 	reads := &readsStore{Store: store}
 	tn := &town{box: &letterBox{}, waiting: &api.Waiting{}, clock: func() time.Time { return now }}
