@@ -5,11 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"archipel/api"
 	"archipel/api/account"
 	"archipel/directory"
-	"archipel/directory/sqlitestore"
 	"archipel/directory/taxonomy"
 	"archipel/geo"
 	"archipel/geo/basemap"
@@ -19,11 +19,7 @@ import (
 // X-Forwarded-For what they like.
 func TestClientOfFederation(t *testing.T) {
 	for name, want := range map[string]string{"0.0.0.0": "198.51.100.7", "192.0.2.1": "0.0.0.0"} {
-		store, err := sqlitestore.Open(t.Context(), t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { store.Close() })
+		store := openStore(t, t.TempDir())
 		index, relations, sources := geo.NewIndex(), &directory.Relations{}, &directory.Sources{}
 		d, err := directory.Open(t.Context(), directory.Options{Store: store, Views: []directory.View{index, relations, sources}})
 		if err != nil {
@@ -39,7 +35,7 @@ func TestClientOfFederation(t *testing.T) {
 		got := ""
 		server, err := api.New(api.Options{
 			Directory: d, Index: index, Relations: relations, Sources: sources, Taxonomy: taxonomy.Default(), Basemap: basemap.NewStack(nil, basemap.Embedded()),
-			Site: api.DefaultSite, Version: "test", Accounts: accounts, Waiting: &api.Waiting{}, Log: quiet,
+			Site: api.DefaultSite, Version: "test", Now: func() time.Time { return now }, Accounts: accounts, Waiting: &api.Waiting{}, Log: quiet,
 			Federation: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = r.RemoteAddr }),
 		})
 		if err != nil {

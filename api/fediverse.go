@@ -49,13 +49,14 @@ func (s *Server) fediverseRoutes() {
 
 // askLimit bounds how often one visitor, and all together, make us ask other servers.
 type askLimit struct {
+	now func() time.Time
 	mu  sync.Mutex
 	by  map[string]*rate.Limiter
 	all *rate.Limiter
 }
 
-func newAskLimit() *askLimit {
-	return &askLimit{by: map[string]*rate.Limiter{}, all: rate.NewLimiter(5, 50)}
+func newAskLimit(now func() time.Time) *askLimit {
+	return &askLimit{now: now, by: map[string]*rate.Limiter{}, all: rate.NewLimiter(5, 50)}
 }
 
 func (a *askLimit) allow(visitor string) bool {
@@ -69,7 +70,8 @@ func (a *askLimit) allow(visitor string) bool {
 		l = rate.NewLimiter(rate.Every(6*time.Second), 10)
 		a.by[visitor] = l
 	}
-	return l.Allow() && a.all.Allow()
+	now := a.now()
+	return l.AllowN(now, 1) && a.all.AllowN(now, 1)
 }
 
 // visitor is who that is for [askLimit.allow]: not the proxy in front of us.

@@ -122,7 +122,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newMeanings(), asks: newAskLimit()}
+	s := &Server{Options: o, requests: newRequestNames(), metrics: newMetrics(o.Directory, o.Index), maps: maps, known: newLRU[string, kept](5000), tiles: newLRU[string, []byte](2000), packed: newLRU[string, []byte](50), meanings: newMeanings(), asks: newAskLimit(o.Now)}
 	s.importWake, s.waitingKinds = make(chan struct{}, 1), newLRU[string, waitingKind](20_000)
 	s.app = fiber.New(fiber.Config{
 		AppName:               "archipel",
