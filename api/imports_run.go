@@ -71,8 +71,10 @@ func (s *Server) runImport(ctx context.Context, r *importRun) {
 	default:
 		r.State, r.Error = "done", ""
 	}
-	saving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	// Also when the server stops, which waits for it, but not for long.
+	saving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(3*time.Second, cancel) })()
 	if err := s.putRun(saving, r); err != nil {
 		s.Log.Warn("the end of an import is not saved", "batch", r.Batch, "err", err)
 	}
