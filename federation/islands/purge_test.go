@@ -59,3 +59,37 @@ func TestPurgeInPeace(t *testing.T) {
 		return a.entry(first.ID).Status == directory.Removed && a.entry(second.ID).Status == directory.Removed
 	})
 }
+
+// TestPurgeLeavesWhatCameBack: what may be seen again while others are erased is not erased after them.
+func TestPurgeLeavesWhatCameBack(t *testing.T) {
+	shared := &clock{}
+	a, b, c := newIsle(t, shared), newIsle(t, shared), newIsle(t, shared)
+	slow := &slowRedact{began: make(chan struct{}), may: make(chan struct{})}
+	a.guard = func(s directory.Store) directory.Store { slow.Store = s; return slow }
+	a.stop()
+	a.open()
+	first, second, last := b.put(farm("Ferme")), b.put(farm("Jardin")), c.put(farm("De c")) // it is erased in this order
+	for _, in := range []*isle{b, c} {
+		a.follow(in, islands.Scope{}, islands.Show)
+		eventually(t, "all is there", func() bool { return len(a.visible(in.host)) == len(in.visible("")) })
+		if _, err := islands.End(t.Context(), a.store, in.host, islands.In); err != nil {
+			t.Fatal(err)
+		}
+		a.shown(in)
+	}
+	shared.forward(islands.PurgeAfter + 2*time.Hour)
+	select {
+	case <-slow.began:
+	case <-time.After(2 * time.Minute):
+		t.Fatal("nothing is erased")
+	}
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme", "Jardin")
+	close(slow.may)
+	eventually(t, "what nobody brought back is erased", func() bool { return a.entry(last.ID).Status == directory.Removed })
+	for _, e := range []directory.Entry{first, second} {
+		if is := a.entry(e.ID); !is.Public() || is.Name != e.Name {
+			t.Errorf("%s is %s", e.Name, is.Status)
+		}
+	}
+}

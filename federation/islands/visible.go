@@ -163,8 +163,11 @@ func (s *Service) purge(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if e.Origin == "" || e.Private == nil || e.Private.Mirror == nil || e.Private.Mirror.Held.After(before) {
+		if e.Origin == "" || e.Private == nil || e.Private.Mirror == nil {
 			continue
+		}
+		if held := e.Private.Mirror.Held; held.IsZero() || held.After(before) {
+			continue // it came back while others were erased, or is erased already
 		}
 		m := &directory.Mirrored{ID: e.Private.Mirror.ID, Epoch: e.Private.Mirror.Epoch, Version: e.Private.Mirror.Version}
 		if len(e.Private.Mirror.Via) > 0 || e.Private.Mirror.Was != "" {
