@@ -123,7 +123,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	if paused {
 		after = Paused
 	}
-	full := false
+	full, first := false, false
 	_, err := change(ctx, s.store, kindIsland, host, func(v *Agreement, _ int64) (bool, error) {
 		ours := about == s.followID(v) && v.In.Follow != ""
 		if former := v.In.Former; a.Type == "Reject" && former != "" && about == s.mirrorID()+"/"+former {
@@ -157,8 +157,8 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 			if vocab.Text(doc, "state") == string(Narrowed) {
 				state = Narrowed
 			}
+			full, first = true, !v.In.Active() && !v.In.Standing
 			v.In.set(state, false, "")
-			full = true
 			return true, nil
 		case a.Type == "Reject" && ours:
 			if v.In.State == Asked {
@@ -180,6 +180,9 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 	}
 	if err := s.cache.refresh(ctx, s.store); err != nil {
 		return err
+	}
+	if first {
+		return s.begin(ctx, host)
 	}
 	if full {
 		return s.want(ctx, host, true)

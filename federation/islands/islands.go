@@ -231,11 +231,17 @@ func poke(c chan struct{}) {
 // want notes that a peer is to be asked as soon as possible, by whichever node does so.
 func (s *Service) want(ctx context.Context, host string, full bool) error {
 	err := s.changeSync(ctx, host, func(v *SyncState) {
-		v.Soon = true
-		if full {
-			v.Compared = time.Time{}
+		if v.Soon = true; full {
+			v.again()
 		}
 	})
+	s.stir()
+	return err
+}
+
+// begin is want for a peer that nobody could ask before: who does so already compares everything.
+func (s *Service) begin(ctx context.Context, host string) error {
+	err := s.changeSync(ctx, host, func(v *SyncState) { v.Soon, v.Compared = true, time.Time{} })
 	s.stir()
 	return err
 }

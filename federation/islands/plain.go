@@ -229,7 +229,7 @@ func (s *Service) answeredPlain(ctx context.Context, key string, a *vocab.Activi
 		return v.In.Follow != "" && (o.ID == s.followID(v) ||
 			o.Type == "Follow" && vocab.Text(o.Doc, "actor") == s.Network.ActorID(federation.Relay) && vocab.Text(o.Doc, "object") == v.Actor && !strings.HasPrefix(o.ID, s.base))
 	}
-	begins := false
+	begins, stood := false, false
 	_, err := change(ctx, s.store, kindIsland, key, func(v *Agreement, _ int64) (bool, error) {
 		v.Host = key
 		begins = false
@@ -237,8 +237,8 @@ func (s *Service) answeredPlain(ctx context.Context, key string, a *vocab.Activi
 		case v.Actor != a.Actor || !ours(v) || v.In.ByUs && denies(&v.In):
 			return false, nil
 		case a.Type == "Accept" && v.In.State == Asked:
+			begins, stood = true, v.In.Standing
 			v.In.set(Accepted, false, "")
-			begins = true
 		case a.Type == "Reject" && v.In.State == Asked:
 			v.In.set(Refused, false, "")
 		case a.Type == "Reject" && v.In.Active():
@@ -251,8 +251,11 @@ func (s *Service) answeredPlain(ctx context.Context, key string, a *vocab.Activi
 	if err == nil {
 		err = s.cache.refresh(ctx, s.store)
 	}
-	if err == nil && begins {
+	if err == nil && stood {
 		return s.want(ctx, key, true)
+	}
+	if err == nil && begins {
+		return s.begin(ctx, key)
 	}
 	s.stir()
 	return err

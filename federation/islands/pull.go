@@ -41,6 +41,7 @@ type SyncState struct {
 	Wait     time.Time      `json:"wait,omitzero"`      // not before, after a failure
 	Contact  time.Time      `json:"contact,omitzero"`   // when it last answered, or told us something
 	Compared time.Time      `json:"compared,omitzero"`  // when everything was last compared
+	Anew     int            `json:"anew,omitempty"`     // how often something was decided for which everything is to be compared
 	Differed int            `json:"differed,omitempty"` // entries that comparing set right, the last time
 	Failures int            `json:"failures,omitempty"` // in a row
 	Error    string         `json:"error,omitempty"`
@@ -94,6 +95,9 @@ func (s *Service) follows(ctx context.Context, host, after, now string) (gap boo
 	return !okHave || !okBefore || !okAt || have.epoch != at.epoch || before.seq > have.seq || at.seq <= have.seq, nil
 }
 
+// again notes that everything is to be compared, also when that is being done now: it may have begun before what was decided.
+func (v *SyncState) again() { v.Soon, v.Compared, v.Anew = true, time.Time{}, v.Anew+1 }
+
 // saw notes how far a peer's log goes.
 func (v *SyncState) saw(token string) {
 	have, _, okHave := split(v.Seen)
@@ -117,9 +121,10 @@ func (s *Service) arrived(ctx context.Context, host, token string) error {
 // sync asks a peer what changed, until there is nothing more; with full, or when its log is not the one that we knew, both
 // sides compare everything then.
 func (s *Service) sync(ctx context.Context, host string, full bool) error {
-	began := s.Now().UTC()
+	began, anew := s.Now().UTC(), 0
 	// Before it is asked: what it says while it answers is a reason to ask again.
 	err := s.changeSync(ctx, host, func(v *SyncState) {
+		anew = v.Anew
 		if v.Soon = false; full {
 			v.Refused = nil // what is refused still will be counted again
 		}
@@ -134,6 +139,9 @@ func (s *Service) sync(ctx context.Context, host string, full bool) error {
 		now := s.Now().UTC()
 		if err == nil {
 			v.Failures, v.Error, v.Since, v.Wait, v.Contact, v.Next = 0, "", time.Time{}, time.Time{}, now, now.Add(jitter(s.pollOf(host)))
+			if v.Anew != anew {
+				v.Compared = time.Time{}
+			}
 			return
 		}
 		if v.Contact.After(began) {

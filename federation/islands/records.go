@@ -195,11 +195,14 @@ func (s *self) rolledBack(ctx context.Context, store directory.Store, seen int64
 
 // agreements are what this process knows of the agreements.
 type agreements struct {
-	mu  sync.RWMutex
-	all map[string]*Agreement // by host
+	refreshing sync.Mutex // who began to read earlier shall not have the last word
+	mu         sync.RWMutex
+	all        map[string]*Agreement // by host
 }
 
 func (c *agreements) refresh(ctx context.Context, store directory.Store) error {
+	c.refreshing.Lock()
+	defer c.refreshing.Unlock()
 	all := map[string]*Agreement{}
 	err := eachRecord(ctx, store, kindIsland, func(r directory.Record) error {
 		key, a := r.Key, Agreement{}
@@ -234,6 +237,8 @@ func (c *agreements) get(host string) *Agreement {
 // note takes up one that was just written, until it is read again. forget takes one out.
 func (c *agreements) note(a *Agreement) {
 	a.prepare()
+	c.refreshing.Lock()
+	defer c.refreshing.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = maps.Clone(c.all)
@@ -241,6 +246,8 @@ func (c *agreements) note(a *Agreement) {
 }
 
 func (c *agreements) forget(host string) {
+	c.refreshing.Lock()
+	defer c.refreshing.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = maps.Clone(c.all)

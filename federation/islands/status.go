@@ -135,9 +135,8 @@ func AskNow(ctx context.Context, store directory.Store, host string, full bool) 
 
 func askSoon(ctx context.Context, store directory.Store, host string, full bool) error {
 	_, err := change(ctx, store, kindSync, host, func(v *SyncState, _ int64) (bool, error) {
-		v.Soon = true
-		if full {
-			v.Compared = time.Time{}
+		if v.Soon = true; full {
+			v.again()
 		}
 		return true, nil
 	})
