@@ -24,6 +24,7 @@ func TestListsTooMuch(t *testing.T) {
 	first := b.put(farm("Ferme"))
 	a.follow(b, islands.Scope{}, islands.Show)
 	a.shown(b, "Ferme")
+	a.compared(b) // it is not to be asked twice below
 	if _, err := islands.SetLimit(ctx, a.store, b.host, 20); err != nil {
 		t.Fatal(err)
 	}

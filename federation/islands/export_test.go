@@ -145,20 +145,21 @@ func (s *Service) Ledgers() int {
 	return len(s.ledger.all)
 }
 
-// LedgerInTurn makes a ledger that has to wait for its turn for longer than its making may take.
-func (s *Service) LedgerInTurn(ctx context.Context, host string, within time.Duration) error {
+// LedgerInTurn makes a ledger, as long as that may take, that has to wait for its turn, and says when that was.
+func (s *Service) LedgerInTurn(ctx context.Context, host string, within time.Duration) (turn time.Time, err error) {
 	d, err := s.sender(ctx, s.cache.get(host))
 	if err != nil {
-		return err
+		return turn, err
 	}
 	book := &ledgers{within: within, all: map[string]*ledger{}}
 	m := &making{done: make(chan struct{})}
 	book.reading.Lock()
 	go book.make(ctx, d, m, nil, "", s.Directory.Head())
-	time.Sleep(2 * within) // it could be later only, which would be no less of a wait
+	time.Sleep(50 * time.Millisecond) // so that it waits; when it does not yet, nothing is tested and nothing fails
+	turn = time.Now()
 	book.reading.Unlock()
 	<-m.done
-	return m.err
+	return turn, m.err
 }
 
 // LedgerRead is when everything was read for the ledger of an island.

@@ -72,6 +72,8 @@ func TestGolden(t *testing.T) {
 	place, dance = in.put(place), in.put(dance)
 	say("place", place)
 	say("event", dance)
+	// What is changed in the millisecond in which it was made is said as if it were new.
+	eventually(t, "the next millisecond", func() bool { return time.Since(place.Created) > 2*time.Millisecond })
 	place.Name = "Ferme du Bas"
 	place = in.put(place)
 	say("place-update", place)

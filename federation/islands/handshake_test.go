@@ -389,10 +389,21 @@ func TestTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.shown(c)
+	// c has agreed to that before: it may answer at once, and what is answered cannot be taken back.
+	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
+	a.over(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/inbox") {
+			<-release
+		}
+		return false
+	})
 	if _, err := islands.Ask(ctx, a.store, c.base, islands.Scope{}, islands.Show); err != nil {
 		t.Fatal(err)
 	}
 	withdraw()
+	letGo()
 	if in := a.with(c).In; !islands.Denies(&in) {
 		t.Errorf("what we left once may be seen: %+v", in)
 	}

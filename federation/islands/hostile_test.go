@@ -77,6 +77,8 @@ func TestHostile(t *testing.T) {
 	a.follow(c, islands.Scope{}, islands.Show)
 	a.shown(b, "De b")
 	a.shown(c, "De c")
+	a.compared(b) // or what it only says would be gone before it is looked at
+	a.compared(c)
 	old, err := b.s.Say(&first)
 	if err != nil {
 		t.Fatal(err)

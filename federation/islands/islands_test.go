@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,7 +28,7 @@ type isle struct {
 	host     string
 	base     string
 	dir      string
-	ln       net.Listener
+	gate     *gate
 	d        *directory.Directory
 	store    directory.Store
 	net      *federation.Service
@@ -57,11 +56,9 @@ func (c *clock) forward(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newIsle(t testing.TB, c *clock) *isle {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := &isle{t: t, host: ln.Addr().String(), base: "http://" + ln.Addr().String(), dir: t.TempDir(), ln: ln, words: taxonomy.Default(), clock: c, letters: &letters{}}
+	g := newGate(t)
+	host := g.ln.Addr().String()
+	in := &isle{t: t, host: host, base: "http://" + host, dir: t.TempDir(), gate: g, words: taxonomy.Default(), clock: c, letters: &letters{}}
 	if c == nil {
 		in.clock = &clock{}
 	}
@@ -131,12 +128,7 @@ func (in *isle) open() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if in.ln == nil {
-		if in.ln, err = net.Listen("tcp", in.host); err != nil {
-			t.Fatal(err)
-		}
-	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &httptest.Server{Listener: in.gate.open(), Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in.asked.Add(1)
 		in.mu.Lock()
 		over := in.intercep
@@ -145,9 +137,7 @@ func (in *isle) open() {
 			return
 		}
 		in.net.ServeHTTP(counter{w, &in.bytes}, r)
-	}))
-	server.Listener.Close()
-	server.Listener, in.ln = in.ln, nil
+	})}}
 	server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

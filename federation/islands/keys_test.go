@@ -75,6 +75,16 @@ func TestKeysRenewed(t *testing.T) {
 	late := newIsle(t, shared)
 	late.follow(b, islands.Scope{Others: true}, islands.Show)
 	late.shown(c, "De c", "Après-2", "Après-3")
+	eventually(t, "b has told a all that c says now", func() bool {
+		here := a.visible(c.host)
+		for id, e := range b.visible(c.host) {
+			is, was := here[id].Private, e.Private.Mirror
+			if is == nil || is.Mirror.Epoch != c.s.Epoch() || is.Mirror.Epoch != was.Epoch || is.Mirror.Version != was.Version {
+				return false
+			}
+		}
+		return len(here) == 3
+	})
 	if err := a.s.Sync(t.Context(), b.host, true); err != nil {
 		t.Fatal(err)
 	}

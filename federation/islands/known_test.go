@@ -42,6 +42,7 @@ func TestWhoseItIs(t *testing.T) {
 		t.Errorf("of nobody that is known: %+v", got)
 	}
 	b.stop()
+	a.hush() // what it was asking is over, and does not end 20 days later
 	a.clock.forward(20 * 24 * time.Hour)
 	if at := a.s.SilentSince(ctx, &e); !at.IsZero() {
 		t.Errorf("after 20 days it is silent since %v", at)

@@ -1,6 +1,7 @@
 package islands_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -110,11 +111,44 @@ func TestLedgerSettings(t *testing.T) {
 	if b.s.Ledgers() != 1 {
 		t.Errorf("%d ledgers are kept", b.s.Ledgers())
 	}
-	if err := b.s.LedgerInTurn(ctx, a.host, 2*time.Second); err != nil {
-		t.Errorf("one that waited for its turn: %v", err)
-	}
 	a.stop() // nobody asks any more
 	eventually(t, "the ledger is let go of", func() bool { shared.forward(11 * time.Minute); return b.s.Ledgers() == 0 })
+}
+
+// scanned is a store that notes until when it may take to read everything.
+type scanned struct {
+	directory.Store
+	until atomic.Pointer[time.Time]
+}
+
+func (s *scanned) Scan(ctx context.Context, after directory.ID, fn func([]directory.Entry) error) error {
+	if until, ok := ctx.Deadline(); ok {
+		s.until.Store(&until)
+	}
+	return s.Store.Scan(ctx, after, fn)
+}
+
+// TestLedgerInTurn: the time in which a ledger is to be made begins when it is its turn.
+func TestLedgerInTurn(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	store := &scanned{}
+	b.guard = func(s directory.Store) directory.Store { store.Store = s; return store }
+	b.stop()
+	b.open()
+	b.put(farm("Ferme"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	const within = 2 * time.Minute
+	turn, err := b.s.LedgerInTurn(t.Context(), a.host, within)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := store.until.Load()
+	if until == nil {
+		t.Fatal("it may take for ever")
+	}
+	if until.Before(turn.Add(within)) {
+		t.Errorf("when it was its turn there were %v left, want %v", until.Sub(turn), within)
+	}
 }
 
 // TestPatience: a peer that is still making what it is asked for may say so, and is asked again.
@@ -144,6 +178,7 @@ func TestSlowButThere(t *testing.T) {
 	b.put(farm("Ferme"))
 	a.follow(b, islands.Scope{}, islands.Show)
 	a.shown(b, "Ferme")
+	a.hush() // nobody but the test asks
 	var away atomic.Bool
 	b.over(func(w http.ResponseWriter, r *http.Request) bool {
 		fails := strings.HasSuffix(r.URL.Path, "/mirror/digest") || away.Load() && strings.HasSuffix(r.URL.Path, "/mirror/changes")
@@ -177,7 +212,8 @@ func TestComparedWhileItComes(t *testing.T) {
 	first := b.put(farm("Ferme"))
 	a.follow(b, islands.Scope{}, islands.Show)
 	a.shown(b, "Ferme")
-	eventually(t, "all was compared", func() bool { st, err := a.s.State(t.Context(), b.host); return err == nil && !st.Compared.IsZero() })
+	a.compared(b)
+	b.told(a) // what is new is said itself, not only that there is something: a cannot ask while it compares
 	var once atomic.Bool
 	b.over(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/mirror/digest") || !once.CompareAndSwap(false, true) {

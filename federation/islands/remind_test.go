@@ -100,6 +100,7 @@ func TestEndedWhileReminding(t *testing.T) {
 			b.put(farm("Ferme"))
 			a.follow(b, islands.Scope{}, islands.Show)
 			a.shown(b, "Ferme")
+			b.told(a) // what is held below is its word that all is over
 			held, release := make(chan struct{}, 100), make(chan struct{})
 			letGo := sync.OnceFunc(func() { close(release) })
 			defer letGo()
