@@ -137,7 +137,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	debug.FreeOSMemory()
 	if *withDemo {
-		if err := fillDemo(ctx, d, log); err != nil {
+		if err := fillDemo(ctx, d, env.now(), log); err != nil {
 			return err
 		}
 	}
@@ -266,7 +266,7 @@ func openBasemap(path string) (*basemap.Stack, func(), error) {
 }
 
 // fillDemo writes the demonstration region into an empty directory, and finishes one that was cut short.
-func fillDemo(ctx context.Context, d *directory.Directory, log *slog.Logger) error {
+func fillDemo(ctx context.Context, d *directory.Directory, now time.Time, log *slog.Logger) error {
 	value, rev, err := d.Store().Setting(ctx, api.SiteKey)
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func fillDemo(ctx context.Context, d *directory.Directory, log *slog.Logger) err
 		}
 	}
 	var missing []directory.Entry
-	for _, e := range demo.Entries(time.Now()) {
+	for _, e := range demo.Entries(now) {
 		if _, there := d.BySource(e.Source.Key()); !there {
 			missing = append(missing, e)
 		}
