@@ -246,3 +246,44 @@ func TestComparedWhileItComes(t *testing.T) {
 		t.Errorf("compared again: %d were set right, %v", st.Differed, err)
 	}
 }
+
+// TestNarrowedWhileCompared: what is agreed on while a comparison goes on is compared after it, for it may have begun before.
+func TestNarrowedWhileCompared(t *testing.T) {
+	a, b := newIsle(t, nil), newIsle(t, nil)
+	west := farm("Ouest")
+	west.Sites[0][0] = 4.1
+	b.put(west)
+	b.put(farm("Est"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Est", "Ouest")
+	a.compared(b)
+	before, err := a.s.State(t.Context(), b.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var once atomic.Bool
+	b.over(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/mirror/digest") || !once.CompareAndSwap(false, true) {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		b.net.ServeHTTP(answer, r)
+		if _, err := islands.Accept(context.Background(), b.store, a.host, &islands.Scope{Area: square(4.2, 45, 5, 46)}, true); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "a knows that all is to be compared", func() bool {
+			st, err := a.s.State(context.Background(), b.host)
+			return err == nil && a.with(b).In.State == islands.Narrowed && st.Anew > before.Anew
+		})
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+		return true
+	})
+	if err := a.s.Sync(t.Context(), b.host, true); err != nil || !once.Load() {
+		t.Fatal(err)
+	}
+	a.shown(b, "Est")
+}
