@@ -177,7 +177,6 @@ func (h *hostile) steal(ctx context.Context) {
 
 // flood tells everybody lies, those who have nothing to do with it too, until ctx ends.
 func (h *hostile) flood(ctx context.Context) {
-	h.steal(ctx)
 	for i := 0; ctx.Err() == nil; i++ {
 		to := h.in.w.isles[i%len(h.in.w.isles)]
 		if to == h.in || !to.up.Load() {

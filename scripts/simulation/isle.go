@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"archipel/directory"
@@ -25,6 +26,7 @@ type isle struct {
 	n          int
 	w          *world
 	folder     string
+	held       int // the socket that keeps its port
 	host, base string
 	traffic    traffic
 
@@ -76,16 +78,38 @@ func (l counting) Accept() (net.Conn, error) {
 
 // newIsle reserves a port, which stays the island's through every restart, for its addresses hold it.
 func newIsle(w *world, n int) (*isle, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	held, port, err := hold()
 	if err != nil {
 		return nil, err
 	}
-	in := &isle{n: n, w: w, folder: filepath.Join(w.folder, fmt.Sprint(n)), host: ln.Addr().String(), base: "http://" + ln.Addr().String()}
-	return in, in.open(ln)
+	host := fmt.Sprintf("127.0.0.1:%d", port)
+	in := &isle{n: n, w: w, held: held, folder: filepath.Join(w.folder, fmt.Sprint(n)), host: host, base: "http://" + host}
+	return in, in.open()
 }
 
-// open starts the island. ln is nil when it starts again.
-func (in *isle) open(ln net.Listener) (err error) {
+// hold binds a port to a socket that never listens. So whoever wants any port is not given it while the island is away, and
+// connections to it are refused; the island itself listens there all the same, as both sockets allow it.
+func hold() (socket, port int, err error) {
+	if socket, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0); err != nil {
+		return 0, 0, err
+	}
+	err = syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	if err == nil {
+		err = syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	var at syscall.Sockaddr
+	if err == nil {
+		at, err = syscall.Getsockname(socket)
+	}
+	if err != nil {
+		_ = syscall.Close(socket)
+		return 0, 0, err
+	}
+	return socket, at.(*syscall.SockaddrInet4).Port, nil
+}
+
+// open starts the island.
+func (in *isle) open() (err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	ctx := context.Background()
@@ -120,13 +144,9 @@ func (in *isle) open(ln net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
-	for try := 0; ln == nil; try++ {
-		if ln, err = net.Listen("tcp", in.host); err != nil && try > 50 {
-			return err
-		}
-		if err != nil {
-			time.Sleep(100 * time.Millisecond)
-		}
+	ln, err := net.Listen("tcp", in.host)
+	if err != nil {
+		return err
 	}
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in.w.paths.count(r)

@@ -88,6 +88,7 @@ func run(ctx context.Context, s settings) (*report, error) {
 	defer func() {
 		for _, in := range w.isles {
 			in.stop()
+			_ = syscall.Close(in.held)
 		}
 	}()
 	r := &report{settings: s}
@@ -111,7 +112,7 @@ func run(ctx context.Context, s settings) (*report, error) {
 	liar.in.stop()
 	w.liar = liar.in
 	liar.in.tamper = liar.tamper
-	if err := liar.in.open(nil); err != nil {
+	if err := liar.in.open(); err != nil {
 		return nil, err
 	}
 	r.follows, r.filled = len(w.follows), time.Since(began)
@@ -216,6 +217,9 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 	var wg sync.WaitGroup
 	defer func() { stop(); wg.Wait() }()
 	if s.islands > 2 {
+		if err := w.meet(ctx, s, func() bool { liar.steal(ctx); return len(liar.stolen) > 0 }); err != nil {
+			return fmt.Errorf("the liar has nothing to lie with: %w", err)
+		}
 		wg.Go(func() { liar.flood(lying) })
 	}
 	changed := map[*isle]map[directory.ID]bool{}
@@ -259,11 +263,16 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 		}
 	}
 	r.living = time.Since(began)
+	if s.islands > 2 { // however soon the changes were done
+		if err := w.meet(ctx, s, func() bool { return liar.sent.Load() > 0 }); err != nil {
+			return fmt.Errorf("the liar says nothing: %w", err)
+		}
+	}
 	stop()
 	wg.Wait()
 	for _, in := range w.isles {
 		if !in.up.Load() {
-			if err := in.open(nil); err != nil {
+			if err := in.open(); err != nil {
 				return err
 			}
 		}
@@ -291,13 +300,25 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 	return nil
 }
 
+// meet waits until something is so.
+func (w *world) meet(ctx context.Context, s settings, so func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	for !so() {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // churn keeps a share of the islands away, in turns, until ctx ends.
 func (w *world) churn(ctx context.Context, s settings, not *isle) {
 	random := rand.New(rand.NewPCG(s.seed, 2))
 	var away []*isle
 	for {
 		for _, in := range away {
-			if err := in.open(nil); err != nil {
+			if err := in.open(); err != nil {
 				w.fail(err)
 				return
 			}
