@@ -25,7 +25,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Options are the parts of a [Service]. All are required but Islands, Places, Now and Log.
+// Options are the parts of a [Service]. All are required but Islands, Places, Patience, Now and Log.
 type Options struct {
 	Islands   *islands.Service // nil: the instance takes no part
 	Directory *directory.Directory
@@ -33,6 +33,7 @@ type Options struct {
 	Taxonomy  *taxonomy.Taxonomy
 	Places    *geocode.Gazetteer // territories; nil: none are known
 	Scheme    string             // of the addresses of other directories: https, or http on loopback
+	Patience  time.Duration      // how long a page waits for another directory; 0 for 8 seconds
 	Zone      func() *time.Location
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -72,6 +73,9 @@ func New(o Options) *Service {
 	}
 	if o.Zone == nil {
 		o.Zone = func() *time.Location { return time.UTC }
+	}
+	if o.Patience <= 0 {
+		o.Patience = 8 * time.Second
 	}
 	if o.Scheme == "" {
 		o.Scheme = "https"
@@ -146,9 +150,6 @@ func (h *handlers) off(c *fiber.Ctx) error {
 	return nil
 }
 
-// findFor is how long a page waits for another directory.
-const findFor = 8 * time.Second
-
 // keepFound is for how long what a directory says of itself is not asked again by another look at its page.
 const keepFound = time.Minute
 
@@ -162,7 +163,7 @@ func (s *Service) find(ctx context.Context, host string) (islands.Description, e
 	}
 	// Whoever asks first asks for all who look at the same moment, and goes on when that one leaves.
 	v, _, _ := s.once.Do(host, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findFor)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Patience)
 		defer cancel()
 		f := found{at: s.Now()}
 		f.about, f.err = s.Islands.Find(ctx, host)

@@ -91,7 +91,7 @@ func newWorld(t *testing.T, name string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pages = archipelago.New(archipelago.Options{Islands: w.islands, Directory: w.d, Mirrors: w.mirrors, Taxonomy: words, Scheme: "http", Log: quiet})
+	w.pages = archipelago.New(archipelago.Options{Islands: w.islands, Directory: w.d, Mirrors: w.mirrors, Taxonomy: words, Scheme: "http", Patience: 2 * time.Minute, Log: quiet})
 	w.server, err = api.New(api.Options{Directory: w.d, Index: index, Relations: relations, Sources: sources, Taxonomy: words, Basemap: basemap.NewStack(nil, basemap.Embedded()), Accounts: w.accounts,
 		Waiting: waiting, Site: api.DefaultSite, Version: "test", PublicURL: base, Log: quiet, Islands: w.pages})
 	if err != nil {
@@ -138,11 +138,15 @@ func (w *world) put(name string, categories ...string) directory.Entry {
 	return e
 }
 
+// entry is one as it stands, and waits until the pages have it so: the store has a write a moment before them.
 func (w *world) entry(id directory.ID) directory.Entry {
 	w.t.Helper()
 	e, err := w.d.Entry(context.Background(), id)
 	if err != nil {
 		return directory.Entry{}
+	}
+	if err := w.d.Refresh(context.Background()); err != nil {
+		w.t.Fatal(err)
 	}
 	return e
 }
@@ -155,6 +159,9 @@ func (w *world) with(other *world) islands.Agreement {
 	}
 	return a
 }
+
+// nowhere is a server that never answers. A port that was free a moment ago may be somebody's by now; this one nobody is given.
+const nowhere = "127.0.0.1:1"
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"archipel/api/account"
 	"archipel/directory"
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	wordsPage = 25          // words on a page: each comes with all our categories to choose from
-	keepSeen  = findFor * 4 // for how long what was counted is shown again
+	wordsPage = 25               // words on a page: each comes with all our categories to choose from
+	keepSeen  = 32 * time.Second // for how long what was counted is shown again
 )
 
 // wordShows are the parts of the page.
