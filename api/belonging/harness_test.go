@@ -53,14 +53,25 @@ type world struct {
 	site     account.Site
 	told     directory.Seq // up to where changes of teams were told
 
-	mu    sync.Mutex
-	ahead time.Duration
+	mu      sync.Mutex
+	ahead   time.Duration
+	stopped time.Time
 }
 
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.stopped.IsZero() {
+		return w.stopped.Add(w.ahead)
+	}
 	return time.Now().Add(w.ahead)
+}
+
+// stop lets time pass by later alone: midnight does not come in between.
+func (w *world) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = time.Now()
 }
 
 func (w *world) later(d time.Duration) {

@@ -159,6 +159,7 @@ func TestInvite(t *testing.T) {
 // TestInviteTellsNothing: what the inviter sees is the same whether the address has an account or not.
 func TestInviteTellsNothing(t *testing.T) {
 	w := newWorld(t)
+	w.stop() // the page says until which day the invitation holds
 	olga, known := w.member("Olga"), w.member("Connue")
 	e := w.place("La Fourmilière", ownedBy(olga))
 	team := "/e/" + e.Slug + "/team"
