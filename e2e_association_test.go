@@ -119,6 +119,7 @@ func association(t *testing.T) {
 			moderator.axe(plain, "the queue")
 
 			// Everybody sees them: on the map, in the agenda, in a calendar.
+			p.caughtUp()
 			slug := p.slugOf(name)
 			visitor := b.window(t, look)
 			visitor.open("/?view=map")

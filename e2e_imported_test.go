@@ -62,6 +62,7 @@ func TestBrowserImported(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	w.until(`fetch("/api/collections/entries/items?limit=1").then(r => r.json()).then(d => d.numberMatched === 702)`)
+	b.p.caughtUp()
 	small := b.window(t, look{width: 390})
 	for _, query := range []string{"alert", "interminable"} {
 		small.open("/?q=" + query)

@@ -35,6 +35,7 @@ type browser struct {
 func startBrowser(t *testing.T, p *program) *browser {
 	t.Helper()
 	path := needTool(t, "chromium", "chromium-browser", "google-chrome", "chrome")
+	p.caughtUp()
 	// Its folder is one that chromedp makes and removes with patience: what Chromium leaves running may still write into it.
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoFirstRun, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("hide-scrollbars", true),

@@ -148,6 +148,27 @@ func (p *program) matched(query string) int {
 	return doc.NumberMatched
 }
 
+// caughtUp waits until all that reads the log is at its end: the index of words is a moment behind what lists and maps show.
+func (p *program) caughtUp() {
+	p.t.Helper()
+	eventually(p.t, "whoever reads the log is at its end", func() bool {
+		_, body := p.get("/readyz")
+		var doc struct {
+			Head      int64
+			Followers []struct{ At int64 }
+		}
+		if err := json.Unmarshal([]byte(body), &doc); err != nil {
+			p.t.Fatalf("/readyz: %s %v", body, err)
+		}
+		for _, f := range doc.Followers {
+			if f.At < doc.Head {
+				return false
+			}
+		}
+		return len(doc.Followers) > 0
+	})
+}
+
 // command runs the program to its end.
 func archipel(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
