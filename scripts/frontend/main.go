@@ -87,24 +87,47 @@ func install(root, cache string, stderr io.Writer) (string, error) {
 	if _, err := os.Stat(done); err == nil {
 		return filepath.Join(dir, "node_modules"), nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	// Several may do this at once, as tests of several packages do: each in a folder of its own, and the first one's is kept.
+	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
+	own, err := os.MkdirTemp(cache, "installing-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(own)
 	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(own, name), b, 0o644); err != nil {
 			return "", err
 		}
 	}
 	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, stderr, stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = own, stderr, stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("npm ci in %s: %w", dir, err)
+		return "", fmt.Errorf("npm ci in %s: %w", own, err)
 	}
-	return filepath.Join(dir, "node_modules"), os.WriteFile(done, nil, 0o644)
+	if err := os.WriteFile(filepath.Join(own, ".done"), nil, 0o644); err != nil {
+		return "", err
+	}
+	if err = os.Chmod(own, 0o755); err == nil {
+		err = os.Rename(own, dir)
+	}
+	if _, there := os.Stat(done); err != nil && there != nil { // what is there is not whole
+		if err = os.RemoveAll(dir); err == nil {
+			err = os.Rename(own, dir)
+		}
+		if _, there = os.Stat(done); there == nil {
+			err = nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(dir, "node_modules"), nil
 }
 
 // checkTypes runs tsc on a copy beside the packages: TypeScript only finds

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -51,6 +53,45 @@ func TestBuilt(t *testing.T) {
 	if err := compare(filepath.Join(root, "dist"), again); err != nil {
 		t.Errorf("built in another folder: %v", err)
 	}
+}
+
+// TestInstallAtOnce: several who want the packages at the same moment all get them whole, also where one was killed before.
+func TestInstallAtOnce(t *testing.T) {
+	root, cache, bin := t.TempDir(), t.TempDir(), t.TempDir()
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// It fails where another one is at work, and takes its time.
+	npm := "#!/bin/sh\nmkdir node_modules || exit 1\nsleep 0.2\necho whole >node_modules/package\n"
+	if err := os.WriteFile(filepath.Join(bin, "npm"), []byte(npm), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	var wg sync.WaitGroup
+	want := func() {
+		modules, err := install(root, cache, io.Discard)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if b, err := os.ReadFile(filepath.Join(modules, "package")); err != nil || string(b) != "whole\n" {
+			t.Errorf("got %q, %v", b, err)
+		}
+	}
+	for range 4 {
+		wg.Go(want)
+	}
+	wg.Wait()
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
+	if err != nil || len(left) != 1 {
+		t.Fatalf("left are %v, %v", left, err)
+	}
+	if err := os.Remove(filepath.Join(left[0], ".done")); err != nil {
+		t.Fatal(err)
+	}
+	want()
 }
 
 func TestCompareAndWrite(t *testing.T) {
