@@ -61,6 +61,7 @@ func TestRestoredAgreement(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "b knows", func() bool { return b.with(a).Out.State == islands.Ended })
+		eventually(t, "a has noted that", func() bool { return a.with(b).In.Tell == "" }) // what is to be told still is not said again
 		back()
 		if got := b.with(a).Out.State; got != islands.Accepted {
 			t.Fatalf("the backup says %s", got)
