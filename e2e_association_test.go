@@ -127,8 +127,7 @@ func association(t *testing.T) {
 				visitor.until(`document.querySelector(".live .holder .pin, .live .holder .crowd")`)
 			}
 			visitor.axe(plain, "the map")
-			visitor.open("/?q=" + strings.Fields(name)[0])
-			visitor.until(fmt.Sprintf(`[...document.querySelectorAll("#list > li h2, #list > li h3")].some(e => e.textContent.includes(%q))`, name))
+			visitor.comes("/?q="+strings.Fields(name)[0], fmt.Sprintf(`[...document.querySelectorAll("#list > li h2, #list > li h3")].some(e => e.textContent.includes(%q))`, name))
 			visitor.open("/agenda?view=day&date=" + soon.Format(time.DateOnly))
 			visitor.until(fmt.Sprintf(`[...document.querySelectorAll(".date h4 a")].some(a => a.textContent.includes(%q))`, event))
 			visitor.axe(plain, "the agenda")
@@ -137,8 +136,9 @@ func association(t *testing.T) {
 			visitor.open("/e/" + slug)
 			visitor.until(`document.querySelector(".picture img")?.naturalWidth > 0 && document.querySelector(".picture img").alt === "La cour de la ressourcerie"`)
 			visitor.axe(plain, "the organisation")
-			visitor.click(fmt.Sprintf(`a[href="/e/%s"]`, p.slugOf(event)))
-			visitor.until(`document.querySelector('.doors a[href$=".ics"]')`)
+			occasion := "/e/" + p.slugOf(event)
+			visitor.click(fmt.Sprintf(`a[href=%q]`, occasion))
+			visitor.until(fmt.Sprintf(`location.pathname === %q && document.querySelector("h1").textContent.includes(%q) && document.querySelector('.doors a[href$=".ics"]')`, occasion, event))
 			visitor.axe(plain, "the event")
 			calendar := download(t, visitor.text(`document.querySelector('.doors a[href$=".ics"]').href`))
 			for _, want := range []string{"BEGIN:VEVENT", "RRULE:FREQ=WEEKLY", "SUMMARY:" + event, soon.Format("20060102") + "T180000"} {
@@ -155,15 +155,7 @@ func association(t *testing.T) {
 			author.until(fmt.Sprintf(`location.pathname === "/e/%s"`, slug))
 			visitor.open("/e/" + slug)
 			visitor.until(`document.body.textContent.includes("on apprend")`)
-			for deadline := time.Now().Add(2 * time.Minute); ; { // the queue is told from the log
-				moderator.open("/moderate?show=changed")
-				if moderator.is(fmt.Sprintf(`!!(e => e && e.querySelector(".diff del, .diff ins"))(%s)`, queued(name))) {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("the queue does not list the change")
-				}
-			}
+			moderator.comes("/moderate?show=changed", fmt.Sprintf(`(e => e?.querySelector(".diff del, .diff ins"))(%s)`, queued(name))) // the queue is told from the log
 			moderator.axe(plain, "a change in the queue")
 			moderator.decide(name, "seen", "", "relue")
 			author.open("/e/" + slug + "/edit")
@@ -194,8 +186,7 @@ func queued(title string) string {
 // decide answers an item of the queue, and waits for what the page says then.
 func (w *window) decide(title, decision, reason, says string) {
 	w.t.Helper()
-	w.open("/moderate")
-	w.until(queued(title))
+	w.comes("/moderate", queued(title))
 	w.is(fmt.Sprintf(`(e => { e.querySelector("textarea").value = %q; e.querySelector("button[value=%s]").setAttribute("data-now", ""); return true })(%s)`, reason, decision, queued(title)))
 	w.click("[data-now]")
 	w.until(fmt.Sprintf(`document.querySelector(".queue-done")?.textContent.includes(%q)`, says))

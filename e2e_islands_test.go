@@ -54,14 +54,7 @@ func TestIslandsInBrowser(t *testing.T) {
 		w.click(selector)
 		w.until(`!document.body.dataset.sent`)
 	}
-	// comes opens a page until it shows something: what the programs tell one another takes a moment.
-	comes := func(w *window, path, expression string) {
-		t.Helper()
-		eventually(t, path+" shows "+expression, func() bool {
-			w.open(path)
-			return w.is(expression)
-		})
-	}
+	comes := (*window).comes // what the programs tell one another takes a moment
 
 	// Find it: what nobody answers at is told, and what was typed stays.
 	wa.open("/admin")

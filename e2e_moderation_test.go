@@ -63,9 +63,8 @@ func TestModeration(t *testing.T) {
 				}
 			}
 			enterAs(w, dir, fmt.Sprintf("mod%d@example.org", i), []string{"admin", "moderator"}[i])
-			w.open("/moderate")
 			item := fmt.Sprintf(`[...document.querySelectorAll(".queue-item")].find(e => e.querySelector("h2").textContent.trim() === %q)`, name)
-			w.until(item)
+			w.comes("/moderate", item)
 			check("the queue")
 			if !plain {
 				w.until(`!document.querySelector(".queue-keys").hidden`)
@@ -95,8 +94,7 @@ func TestModeration(t *testing.T) {
 			visitor.is(`(document.querySelector("[name=sender]").value = "neighbour@example.net", true)`)
 			visitor.click(`main form button[type=submit]`)
 			visitor.until(`document.querySelector("h1").textContent.includes("Merci")`)
-			w.open("/moderate?show=report")
-			w.until(item)
+			w.comes("/moderate?show=report", item)
 			check("the queue of reports")
 			w.is(fmt.Sprintf(`(e => { e.querySelector("textarea").value = "Toujours ouvert hier soir."; e.querySelector("button[value=dismiss]").setAttribute("data-now", ""); return true })(%s)`, item))
 			w.click("[data-now]")

@@ -72,8 +72,9 @@ func withoutScript(t *testing.T, b *browser) {
 			if b := w.box(); b[0] >= before[0] || b[3] != before[3] {
 				t.Errorf("westwards from %v leads to %v", before, b)
 			}
+			here := w.where()
 			w.click(".pan .zoom_out")
-			w.until(`document.readyState === "complete"`)
+			w.until(fmt.Sprintf(`location.pathname + location.search !== %q`, here))
 			w.inStep()
 
 			// Page by page to the last one: everybody once.

@@ -82,9 +82,8 @@ func TestReviewBefore(t *testing.T) {
 			visitor.until(`document.querySelector("main").textContent.includes("On y répare.")`)
 
 			enterAs(zoe, dir, fmt.Sprintf("zoe%d@example.org", i), "moderator")
-			zoe.open("/moderate?show=correction")
 			item := fmt.Sprintf(`[...document.querySelectorAll(".queue-item")].filter(e => e.querySelector("h2").textContent.trim() === %q)`, name)
-			zoe.until(item + `.length === 1 && ` + item + `[0].textContent.includes("tricote")`)
+			zoe.comes("/moderate?show=correction", item+`.length === 1 && `+item+`[0].textContent.includes("tricote")`)
 			if !zoe.is("document.documentElement.scrollWidth <= 390") {
 				t.Errorf("the queue is wider than the phone: %d", zoe.num("document.documentElement.scrollWidth"))
 			}

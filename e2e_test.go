@@ -281,6 +281,15 @@ func (w *window) open(path string) {
 	w.until(`document.readyState === "complete"`)
 }
 
+// comes opens a page until it shows something that is done a moment later than what was answered.
+func (w *window) comes(path, expression string) {
+	w.t.Helper()
+	eventually(w.t, path+" shows "+expression, func() bool {
+		w.open(path)
+		return w.is(expression)
+	})
+}
+
 // openMap opens a page and waits until its live map shows something.
 func (w *window) openMap(path string) {
 	w.t.Helper()
