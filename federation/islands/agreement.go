@@ -57,6 +57,7 @@ type Side struct {
 	State    State     `json:"state,omitempty"`    // empty: nothing was ever said
 	Follow   string    `json:"follow,omitempty"`   // id of the Follow that it is about
 	Former   string    `json:"former,omitempty"`   // id of the Follow that was said before to remind, until this one is answered
+	Before   []string  `json:"before,omitempty"`   // ids of the Follows before it that the other one may know instead, until this one is answered
 	Asked    Scope     `json:"asked,omitzero"`     // what the follower wants
 	Agreed   Scope     `json:"agreed,omitzero"`    // what the other one gives; both must hold
 	Policy   Policy    `json:"policy,omitempty"`   // of In
@@ -151,12 +152,20 @@ func AskSaying(ctx context.Context, store directory.Store, island string, scope 
 			a.In.Unbound = !a.In.Standing && !denies(&a.In)
 		}
 		a.In.Asked, a.In.Agreed, a.In.Policy = scope, Scope{Others: true}, policy
+		if a.In.Follow != "" {
+			a.In.Before = lastOf(append(a.In.Before, a.In.Follow), maxBefore)
+		}
 		a.In.Follow = "follows/" + uuid.NewString() // what comes before it is the server's to say
 		a.In.set(Asked, true, "Follow")
 		a.In.Note = cut(message, maxSaid)
 		return nil
 	})
 }
+
+// maxBefore is how many Follows one is asked for in vain are remembered.
+const maxBefore = 8
+
+func lastOf(ids []string, n int) []string { return ids[max(0, len(ids)-n):] }
 
 // maxSaid is how long the words are that go with what is asked or refused, in bytes.
 const maxSaid = 2000

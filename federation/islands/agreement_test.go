@@ -249,6 +249,36 @@ func TestAskingAgain(t *testing.T) {
 	eventually(t, "as before", func() bool { return a.with(b).In.State == islands.Accepted })
 }
 
+// TestLeavingWhatNeverArrived: a Follow that was said while the other one was away, and taken back before that came again,
+// is unknown there. The one before it ends all the same.
+func TestLeavingWhatNeverArrived(t *testing.T) {
+	shared := &clock{}
+	a, b := newIsle(t, shared), newIsle(t, shared)
+	ctx := t.Context()
+	b.put(farm("Ferme"))
+	a.follow(b, islands.Scope{}, islands.Show)
+	a.shown(b, "Ferme")
+	eventually(t, "b has no more to say", func() bool { return b.with(a).Out.Tell == "" })
+	known := b.with(a).Out.Follow
+	b.stop()
+	for range 2 {
+		if _, err := islands.Ask(ctx, a.store, b.base, islands.Scope{Kinds: []directory.Kind{directory.Place}}, islands.Show); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "a could not say so", func() bool { return a.with(b).In.Error != "" })
+	}
+	if _, err := islands.End(ctx, a.store, b.host, islands.In); err != nil {
+		t.Fatal(err)
+	}
+	a.shown(b)
+	eventually(t, "a could not say that either", func() bool { return a.with(b).In.Error != "" })
+	b.open()
+	if got := b.with(a).Out; !got.Active() || got.Follow != known {
+		t.Fatalf("b has heard of what it should not know: %s %s", got.State, got.Follow)
+	}
+	eventually(t, "it is over for b", func() bool { shared.forward(time.Second); return b.with(a).Out.State == islands.Ended })
+}
+
 // TestBlocking a domain takes everything of it out of view, whatever was agreed, until it is unblocked.
 func TestBlocking(t *testing.T) {
 	a, b := newIsle(t, nil), newIsle(t, nil)

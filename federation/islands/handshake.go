@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,7 +131,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 			ours = true
 		}
 		switch {
-		case a.Type == "Undo" && about == v.Out.Follow && about != "":
+		case a.Type == "Undo" && v.Out.Follow != "" && (about == v.Out.Follow || slices.Contains(vocab.Texts(doc, "before"), v.Out.Follow)):
 			if v.Out.Active() || after == Ended && (v.Out.State == Asked || v.Out.goesOn()) {
 				v.Out.set(after, false, "")
 			} else if v.Out.State == Asked {
@@ -152,7 +153,7 @@ func (s *Service) answered(ctx context.Context, host string, doc map[string]any,
 				return false, nil
 			}
 			passOn, _ := doc["passOn"].(bool)
-			v.In.Agreed, v.In.PassOn, v.In.Former = scope, passOn, ""
+			v.In.Agreed, v.In.PassOn, v.In.Former, v.In.Before = scope, passOn, "", nil
 			state := Accepted
 			if vocab.Text(doc, "state") == string(Narrowed) {
 				state = Narrowed
@@ -321,6 +322,7 @@ func (s *Service) message(a *Agreement, d Direction) map[string]any {
 	doc := map[string]any{
 		"@context": []any{vocab.Context, map[string]any{
 			"archipel": terms, "scope": map[string]any{"@id": "archipel:scope", "@type": "@json"}, "state": "archipel:state", "passOn": "archipel:passOn",
+			"before": map[string]any{"@id": "archipel:before", "@type": "@id", "@container": "@set"},
 		}},
 		"id": s.mirrorID() + "#" + strings.ToLower(side.Tell) + "/" + side.TellID, "type": side.Tell, "actor": s.mirrorID(), "to": []any{a.Actor},
 	}
@@ -333,6 +335,13 @@ func (s *Service) message(a *Agreement, d Direction) map[string]any {
 		}
 	case "Undo":
 		doc["object"], doc["state"] = follow, string(side.State)
+		if ids := side.Before; len(ids) > 0 {
+			before := make([]any, len(ids))
+			for i, id := range ids {
+				before[i] = s.mirrorID() + "/" + id
+			}
+			doc["before"] = before
+		}
 	case "Offer":
 		doc["object"] = map[string]any{"id": s.mirrorID() + "#offered/" + side.TellID, "type": "Follow", "actor": a.Actor, "object": s.mirrorID()}
 		doc["scope"] = side.Agreed

@@ -41,7 +41,7 @@ func TestRestoredAgreement(t *testing.T) {
 		a.follow(b, islands.Scope{}, islands.Show)
 		a.shown(b, "Ferme")
 		back()
-		c.forward(time.Hour) // a asks again what is new
+		c.forward(2 * time.Hour) // a asks again what is new
 		eventually(t, "b's operator is asked again", func() bool { return b.with(a).Out.State == islands.Asked })
 		if _, err := islands.Accept(t.Context(), b.store, a.host, nil, true); err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestRestoredAgreement(t *testing.T) {
 		}
 		e.Name = "Ferme changée"
 		b.put(e)
-		eventually(t, "b knows again", func() bool { return b.with(a).Out.State == islands.Ended })
+		eventually(t, "b knows again", func() bool { c.forward(time.Second); return b.with(a).Out.State == islands.Ended })
 		a.shown(b)
 	})
 	t.Run("before b paused", func(t *testing.T) {
