@@ -68,6 +68,7 @@ func (s *Service) Routes(app fiber.Router, h House) {
 	app.Get(at, door, s.overviewPage)
 	app.Get(at+"/policy", door, s.policyPage)
 	app.Post(at+"/policy", door, s.changePolicy)
+	app.Get(at+"/allowed", door, s.removePage)
 	app.Post(at+"/allowed", door, s.changeAllowed)
 	app.Post(at+"/followers", door, s.decideFollower)
 	app.Get(at+"/server", door, s.openServer)

@@ -223,6 +223,29 @@ func TestAllowlistIsAskedFor(t *testing.T) {
 	if list, err := federation.Followers(t.Context(), w.store); err != nil || len(list) != 1 || list[0].Actor != friend.ID() {
 		t.Errorf("who follows now: %v, %v", list, err)
 	}
+	// Taking the server away takes its followers along: that is asked, too, on both pages that do it.
+	server := "/admin/fediverse/servers/" + url.PathEscape(hostOf(friend))
+	for _, a := range []answer{
+		admin.form("/admin/fediverse", "/admin/fediverse/allowed", "domain", hostOf(friend), "action", "remove"),
+		admin.form(server, server, "action", "disallow"),
+	} {
+		if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, "/admin/fediverse/allowed?") {
+			t.Fatalf("nothing is asked: %d %s", a.status, a.location)
+		}
+		if list, err := federation.Followers(t.Context(), w.store); err != nil || len(list) != 1 {
+			t.Fatalf("before the answer %d follow, %v", len(list), err)
+		}
+		body := admin.page(a.location)
+		for _, want := range []string{"1 abonné·e sera perdu·e", hostOf(friend), `name="action" value="remove"`, `name="sure" value="1"`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("the question does not show %q", want)
+			}
+		}
+	}
+	admin.done("/admin/fediverse/allowed", "domain", hostOf(friend), "action", "remove", "sure", "1")
+	if list, err := federation.Followers(t.Context(), w.store); err != nil || len(list) != 0 {
+		t.Errorf("who follows when nobody is allowed: %v, %v", list, err)
+	}
 	// Where nobody is lost nothing is asked.
 	admin.done("/admin/fediverse/policy", "mode", "open")
 	admin.done("/admin/fediverse/policy", "mode", "allowlist")

@@ -181,6 +181,31 @@ func (s *Service) policyPage(c *fiber.Ctx) error {
 	return s.Render(c, frontend.PolicySure(p, frontend.PolicyView{Mode: string(mode), SignedFetch: c.Query("signed_fetch") != "", Loses: loses, None: len(policy.Allowed) == 0}))
 }
 
+// removePage asks before a server that is taken from the list of allowed ones takes its followers with it.
+func (s *Service) removePage(c *fiber.Ctx) error {
+	domain, _ := s.Federation.Blockable(c.Query("domain"))
+	if domain == "" {
+		return unknown("domain", c.Query("domain"))
+	}
+	loses, err := s.losesWithout(c.UserContext(), domain)
+	if err != nil {
+		return err
+	}
+	p, _ := s.begins(c, "servers.remove_title")
+	return s.Render(c, frontend.PolicySure(p, frontend.PolicyView{Domain: domain, Loses: loses}))
+}
+
+// losesWithout is how many followers are shut out when a server is not allowed any more.
+func (s *Service) losesWithout(ctx context.Context, domain string) (int, error) {
+	after := s.Federation.Policy()
+	after.Allowed = without(after.Allowed, domain)
+	return s.loses(ctx, &after)
+}
+
+func without(domains []string, domain string) []string {
+	return slices.DeleteFunc(slices.Clone(domains), func(d string) bool { return d == domain })
+}
+
 // losesBy is how many followers another mode shuts out.
 func (s *Service) losesBy(ctx context.Context, mode federation.Mode) (int, error) {
 	if !slices.Contains([]federation.Mode{federation.ModeOpen, federation.ModeAllowlist, federation.ModeQuarantine}, mode) {
@@ -240,15 +265,24 @@ func (s *Service) changeAllowed(c *fiber.Ctx) error {
 		c.Status(http.StatusUnprocessableEntity)
 		return s.showOverview(c, frontend.ServersView{AllowTyped: typed, AllowSaid: l.Code("blocks_why", why)})
 	}
-	if err := s.allow(c, domain, action == "add"); err != nil {
+	if asked, err := s.allow(c, domain, action == "add"); asked || err != nil {
 		return err
 	}
 	return back(c, frontend.ServersURL, map[string]string{"add": "allowed", "remove": "disallowed"}[action], "name", domain)
 }
 
-func (s *Service) allow(c *fiber.Ctx, domain string, yes bool) error {
-	_, err := s.Federation.ChangePolicy(c.UserContext(), func(p *federation.Policy) error {
-		p.Allowed = slices.DeleteFunc(slices.Clone(p.Allowed), func(d string) bool { return d == domain })
+// allow puts a server on the list of allowed ones or takes it away. When that would shut out followers, they are asked about
+// first: then the answer is written.
+func (s *Service) allow(c *fiber.Ctx, domain string, yes bool) (asked bool, err error) {
+	if !yes && c.FormValue("sure") != "1" {
+		if loses, err := s.losesWithout(c.UserContext(), domain); err != nil {
+			return false, err
+		} else if loses > 0 {
+			return true, c.Redirect(frontend.ServersURL+"/allowed?"+url.Values{"domain": {domain}}.Encode(), http.StatusSeeOther)
+		}
+	}
+	_, err = s.Federation.ChangePolicy(c.UserContext(), func(p *federation.Policy) error {
+		p.Allowed = without(p.Allowed, domain)
 		if yes {
 			p.Allowed = append(p.Allowed, domain)
 		}
@@ -257,7 +291,7 @@ func (s *Service) allow(c *fiber.Ctx, domain string, yes bool) error {
 	if err == nil {
 		s.Log.Info("the list of allowed servers changed", "author", author(c), "domain", domain, "allowed", yes)
 	}
-	return err
+	return false, err
 }
 
 // decideFollower says yes or no to somebody who waits, or no to somebody who follows.

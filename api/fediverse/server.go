@@ -110,7 +110,7 @@ func (s *Service) changeServer(c *fiber.Ctx) error {
 		if _, why := s.Federation.Blockable(domain); why != "" && action == "allow" {
 			return unknown("action", action)
 		}
-		if err := s.allow(c, domain, action == "allow"); err != nil {
+		if asked, err := s.allow(c, domain, action == "allow"); asked || err != nil {
 			return err
 		}
 		return back(c, frontend.ServerURL(domain), action+"ed")
