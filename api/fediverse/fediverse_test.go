@@ -236,7 +236,7 @@ func TestAllowlistIsAskedFor(t *testing.T) {
 			t.Fatalf("before the answer %d follow, %v", len(list), err)
 		}
 		body := admin.page(a.location)
-		for _, want := range []string{"1 abonné·e sera perdu·e", hostOf(friend), `name="action" value="remove"`, `name="sure" value="1"`} {
+		for _, want := range []string{"1 abonné·e de ce serveur sera perdu·e", hostOf(friend), `name="action" value="remove"`, `name="sure" value="1"`} {
 			if !strings.Contains(body, want) {
 				t.Errorf("the question does not show %q", want)
 			}
