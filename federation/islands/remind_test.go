@@ -42,13 +42,13 @@ func TestRestoredAgreement(t *testing.T) {
 		a.shown(b, "Ferme")
 		back()
 		c.forward(2 * time.Hour) // a asks again what is new
-		eventually(t, "b's operator is asked again", func() bool { return b.with(a).Out.State == islands.Asked })
+		eventually(t, "b's operator is asked again", func() bool { c.forward(time.Second); return b.with(a).Out.State == islands.Asked })
 		if _, err := islands.Accept(t.Context(), b.store, a.host, nil, true); err != nil {
 			t.Fatal(err)
 		}
 		e.Name = "Ferme changée"
 		b.put(e)
-		eventually(t, "a is told", func() bool { return a.names(b.host) == "[Ferme changée]" })
+		eventually(t, "a is told", func() bool { c.forward(time.Second); return a.names(b.host) == "[Ferme changée]" })
 	})
 	t.Run("before a left", func(t *testing.T) {
 		c := &clock{}
@@ -85,7 +85,7 @@ func TestRestoredAgreement(t *testing.T) {
 		back()
 		e.Name = "Ferme changée"
 		b.put(e)
-		a.shown(b, "Ferme changée")
+		eventually(t, "a is told", func() bool { c.forward(time.Second); return a.names(b.host) == "[Ferme changée]" })
 		if got := a.with(b).In; !got.Active() {
 			t.Errorf("for a the agreement is %s", got.State)
 		}
