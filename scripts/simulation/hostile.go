@@ -28,6 +28,7 @@ type hostile struct {
 	stolen []map[string]any // activities of others, as it received them
 	old    []map[string]any // its own, from the beginning
 
+	quiet         atomic.Bool // it lies no more
 	sent, refused atomic.Int64
 	serial        atomic.Int64
 }
@@ -117,7 +118,7 @@ func (h *hostile) lies() []any {
 // tamper adds lies to what other islands read.
 func (h *hostile) tamper(honest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/mirror/changes" {
+		if r.URL.Path != "/mirror/changes" || h.quiet.Load() {
 			honest.ServeHTTP(w, r)
 			return
 		}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -281,6 +282,14 @@ func (w *world) live(ctx context.Context, s settings, r *report, liar *hostile) 
 	s.say("%d changes made in %v, %v; all islands are there again", s.changes, r.living.Round(time.Second), w.paths.take())
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
+	// A directory is believed what it says of its own entries, also that an old state of one is the latest. Comparing, which
+	// is done every night, sets that right.
+	liar.quiet.Store(true)
+	if s.islands > 2 {
+		if err := w.compareWith(ctx, s, liar.in); err != nil {
+			return fmt.Errorf("comparing with the liar: %w", err)
+		}
+	}
 	for {
 		n, example, err := w.differing(ctx, changed)
 		if err != nil {
@@ -307,6 +316,21 @@ func (w *world) meet(ctx context.Context, s settings, so func() bool) error {
 	for !so() {
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// compareWith lets all that follow an island compare everything with it.
+func (w *world) compareWith(ctx context.Context, s settings, of *isle) error {
+	for i := range w.follows {
+		f := &w.follows[i]
+		if f.whom != of {
+			continue
+		}
+		var err error
+		if met := w.meet(ctx, s, func() bool { err = f.who.s.Sync(ctx, of.host, true); return err == nil }); met != nil {
+			return errors.Join(met, err)
 		}
 	}
 	return nil
