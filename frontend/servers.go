@@ -177,18 +177,10 @@ type KeysView struct {
 
 // PolicyView asks before a policy shuts followers out.
 type PolicyView struct {
-	Domain      string // the server that is taken from the list of allowed ones; empty: the mode changes
 	Mode        string // a code of the locale's [server_mode]
 	SignedFetch bool
 	Loses       int
 	None        bool // no server is allowed yet
-}
-
-func (v *PolicyView) action() string {
-	if v.Domain != "" {
-		return ServersURL + "/allowed"
-	}
-	return ServersURL + "/policy"
 }
 
 // ServersURL is the operator's page of the fediverse.

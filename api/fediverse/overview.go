@@ -191,8 +191,11 @@ func (s *Service) removePage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if loses == 0 { // nothing to ask about: whoever followed left meanwhile
+		return c.Redirect(frontend.ServersURL+"#policy", http.StatusSeeOther)
+	}
 	p, _ := s.begins(c, "servers.remove_title")
-	return s.Render(c, frontend.PolicySure(p, frontend.PolicyView{Domain: domain, Loses: loses}))
+	return s.Render(c, frontend.RemovalSure(p, domain, loses))
 }
 
 // losesWithout is how many followers are shut out when a server is not allowed any more.

@@ -225,11 +225,7 @@ func TestComparedWhileItComes(t *testing.T) {
 		first.Name = "Ferme changée"
 		b.put(first)
 		a.shown(b, "Ferme changée", "Nouvelle")
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
+		bring(w, answer)
 		return true
 	})
 	if err := a.s.Sync(t.Context(), b.host, true); err != nil || !once.Load() {
@@ -275,15 +271,20 @@ func TestNarrowedWhileCompared(t *testing.T) {
 			st, err := a.s.State(context.Background(), b.host)
 			return err == nil && a.with(b).In.State == islands.Narrowed && st.Anew > before.Anew
 		})
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
+		bring(w, answer)
 		return true
 	})
 	if err := a.s.Sync(t.Context(), b.host, true); err != nil || !once.Load() {
 		t.Fatal(err)
 	}
 	a.shown(b, "Est")
+}
+
+// bring gives an answer that was held back.
+func bring(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
 }
