@@ -247,6 +247,9 @@ func TestAllowlistIsAskedFor(t *testing.T) {
 		t.Errorf("who follows when nobody is allowed: %v, %v", list, err)
 	}
 	// Where nobody is lost nothing is asked.
+	if a := admin.get("/admin/fediverse/allowed?domain=" + url.QueryEscape(hostOf(friend))); a.status != http.StatusSeeOther {
+		t.Errorf("the question about nobody: %d", a.status)
+	}
 	admin.done("/admin/fediverse/policy", "mode", "open")
 	admin.done("/admin/fediverse/policy", "mode", "allowlist")
 }
