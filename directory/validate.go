@@ -54,7 +54,7 @@ var (
 	slugForm  = regexp.MustCompile(`^[\p{Ll}\p{Lo}\p{Nd}]+(-[\p{Ll}\p{Lo}\p{Nd}]+)*$`)
 	phoneForm = regexp.MustCompile(`^[+(]?[0-9][0-9 ().,/+-]{1,40}$`)
 	codeForm  = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}:._/-]{0,79}$`)
-	hostForm  = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?$`)
+	hostForm  = regexp.MustCompile(`^([a-z0-9._-]+|\[[0-9a-f.:]+\])(:[0-9]+)?$`)
 )
 
 // checker gathers problems.

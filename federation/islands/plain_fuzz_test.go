@@ -34,6 +34,9 @@ func FuzzPlain(f *testing.F) {
 	}
 	f.Add([]byte(`{"id":"https://a.example/id/0190a3a0-7b1c-7e2f-8d3c-1f2e3d4c5b6a","type":["Event"],"name":"x","startTime":"2027-01-01T00:00:00Z","location":["y",{"type":"VirtualLocation","url":"https://v.example"}],"contentMap":{"fr":"<p>a","zz-":"b"}}`))
 	f.Add([]byte(`{"id":"http://[::1]:80/x","type":"Event","name":"\u202ex\n","startTime":"0001-01-01T00:00:00+23:59","endTime":"9999-12-31T23:59:59Z","timezone":"Local","published":"9999-01-01T00:00:00Z"}`))
+	for _, host := range []string{"a>example", "a_b.example", "[2001:db8::1]:8443", "b\u00fccher.example"} {
+		f.Add([]byte(`{"id":"https://` + host + `/x","type":"Event","name":"x","startTime":"2027-01-01T00:00:00Z"}`))
+	}
 	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		doc, err := fetch.Object(b)

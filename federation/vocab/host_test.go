@@ -1,17 +1,25 @@
 package vocab
 
-import "testing"
+import (
+	"regexp"
+	"testing"
+)
 
-// FuzzHost holds the short way to the parser's.
+// FuzzHost holds the short way to the parser's, and what comes of either to what a server can be called.
 func FuzzHost(f *testing.F) {
 	for _, seed := range []string{
 		"https://mobilizon.fr/@maud", "https://a-b.example/users/x#main-key", "https://a.-b.example/", "https://a-.example/", "https://.a/", "https://a../x",
 		"https://xn--bcher-kva.example/", "https://b\u00fccher.example/", "https://a.example:443/", "https://A.example/", "https://a.example/%zz", "https://u@a.example/",
 		"https://127.0.0.1/x", "https://1/", "https://a--b.example/", "https://ab--c.example/x", "https://a.example", "http://a.example:8080/x", "http://a:80/", "http://:80/", "https://a:99999/", "https://a:/", "https:///x", "https://a_b.example/x",
+		"https://a>example/x", "https://a,b/x", "https://[::1]:8080/x", "https://[fe80::1%25lo]/x", "http://:8080/x", "https://./x", "https://a%20b/x", "https://\u2100.example/", "https://[::ffff:1.2.3.4]/",
 	} {
 		f.Add(seed)
 	}
+	form := regexp.MustCompile(`^([a-z0-9._-]*[a-z0-9_-][a-z0-9._-]*|\[[0-9a-f.:]+\])(:[0-9]+)?$`)
 	f.Fuzz(func(t *testing.T, address string) {
+		if host := Host(address); host != "" && !form.MatchString(host) {
+			t.Errorf("%q: no server is called %q", address, host)
+		}
 		if got, ok := plainHost(address); ok && got != anyHost(address) {
 			t.Errorf("%q: %q, the parser says %q", address, got, anyHost(address))
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -306,10 +307,10 @@ func anyHost(address string) string {
 	}
 	name, err := idna.Lookup.ToASCII(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
 	if err != nil {
-		// Lookup refuses underscores and IPv6, which http allows; what has no ASCII form has no host.
-		if name = strings.ToLower(u.Hostname()); strings.ContainsFunc(name, func(r rune) bool { return r > 0x7e }) {
-			return ""
-		}
+		name = strings.ToLower(u.Hostname()) // Lookup refuses underscores and IPv6, which http allows
+	}
+	if !named(name) { // net/url lets through what no name has, such as a>b
+		return ""
 	}
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
@@ -320,6 +321,16 @@ func anyHost(address string) string {
 	default:
 		return name + ":" + port
 	}
+}
+
+// named reports whether a server can have such a name or number in the addresses of it (RFC 3986, section 3.2.2, without what
+// must be escaped, and without zones).
+func named(host string) bool {
+	if strings.Contains(host, ":") {
+		ip, err := netip.ParseAddr(host)
+		return err == nil && ip.Zone() == ""
+	}
+	return strings.Trim(host, ".") != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
 
 // SameOrigin reports whether two addresses have the same scheme and [Host].
