@@ -2,6 +2,7 @@ package vocab
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -12,12 +13,13 @@ func FuzzHost(f *testing.F) {
 		"https://xn--bcher-kva.example/", "https://b\u00fccher.example/", "https://a.example:443/", "https://A.example/", "https://a.example/%zz", "https://u@a.example/",
 		"https://127.0.0.1/x", "https://1/", "https://a--b.example/", "https://ab--c.example/x", "https://a.example", "http://a.example:8080/x", "http://a:80/", "http://:80/", "https://a:99999/", "https://a:/", "https:///x", "https://a_b.example/x",
 		"https://a>example/x", "https://a,b/x", "https://[::1]:8080/x", "https://[fe80::1%25lo]/x", "http://:8080/x", "https://./x", "https://a%20b/x", "https://\u2100.example/", "https://[::ffff:1.2.3.4]/",
+		"https://a.example:65536/x", "https://a.example:0443/x", "https://a_b.example./x", "https://a.example:" + strings.Repeat("9", 400) + "/x", "https://" + strings.Repeat("a.", 150) + "example/x",
 	} {
 		f.Add(seed)
 	}
-	form := regexp.MustCompile(`^([a-z0-9._-]*[a-z0-9_-][a-z0-9._-]*|\[[0-9a-f.:]+\])(:[0-9]+)?$`)
+	form := regexp.MustCompile(`^([a-z0-9._-]*[a-z0-9_-][a-z0-9._-]*|\[[0-9a-f.:]+\])(:[1-9][0-9]{0,4})?$`)
 	f.Fuzz(func(t *testing.T, address string) {
-		if host := Host(address); host != "" && !form.MatchString(host) {
+		if host := Host(address); host != "" && (!form.MatchString(host) || len(host) > maxHost+len(":65535")) {
 			t.Errorf("%q: no server is called %q", address, host)
 		}
 		if got, ok := plainHost(address); ok && got != anyHost(address) {

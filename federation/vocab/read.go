@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"code.superseriousbusiness.org/activity/streams"
@@ -274,7 +275,7 @@ func plainHost(address string) (string, bool) {
 	}
 	all, path := rest[:end], rest[end:]
 	host, port, ported := strings.Cut(all, ":")
-	if ported && (port == "" || port[0] == '0' || len(port) > 5 || strings.Trim(port, "0123456789") != "" || ":"+port == own) {
+	if ported && (port == "" || port[0] == '0' || len(port) > 5 || len(port) == 5 && port > "65535" || strings.Trim(port, "0123456789") != "" || ":"+port == own) {
 		return "", false
 	}
 	before := byte('.')
@@ -305,9 +306,10 @@ func anyHost(address string) string {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 		return ""
 	}
-	name, err := idna.Lookup.ToASCII(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")))
+	said := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	name, err := idna.Lookup.ToASCII(said)
 	if err != nil {
-		name = strings.ToLower(u.Hostname()) // Lookup refuses underscores and IPv6, which http allows
+		name = said // Lookup refuses underscores and IPv6, which http allows
 	}
 	if !named(name) { // net/url lets through what no name has, such as a>b
 		return ""
@@ -315,13 +317,22 @@ func anyHost(address string) string {
 	if strings.Contains(name, ":") {
 		name = "[" + name + "]"
 	}
-	switch port := u.Port(); {
-	case port == "", port == "443" && u.Scheme == "https", port == "80" && u.Scheme == "http":
+	if u.Port() == "" {
+		return name
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16) // net/url lets through any digits
+	switch {
+	case err != nil || port == 0:
+		return ""
+	case port == 443 && u.Scheme == "https", port == 80 && u.Scheme == "http":
 		return name
 	default:
-		return name + ":" + port
+		return name + ":" + strconv.FormatUint(port, 10)
 	}
 }
+
+// maxHost is how long a name in the DNS can be (RFC 1035, section 2.3.4).
+const maxHost = 253
 
 // named reports whether a server can have such a name or number in the addresses of it (RFC 3986, section 3.2.2, without what
 // must be escaped, and without zones).
@@ -330,7 +341,7 @@ func named(host string) bool {
 		ip, err := netip.ParseAddr(host)
 		return err == nil && ip.Zone() == ""
 	}
-	return strings.Trim(host, ".") != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
+	return len(host) <= maxHost && strings.Trim(host, ".") != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
 
 // SameOrigin reports whether two addresses have the same scheme and [Host].
