@@ -6,12 +6,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"archipel/directory"
 
 	"github.com/paulmach/orb"
 	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -106,7 +108,7 @@ func (r *reader) describe(e *directory.Entry, styled string) {
 	default:
 		e.Description = fromPlain(html.UnescapeString(e.Description))
 	}
-	e.Description = strings.TrimSpace(readable(e.Description, true))
+	e.Description = strings.TrimSpace(norm.NFC.String(readable(e.Description, true)))
 	if utf8.RuneCountInString(e.Description) > directory.MaxDescription {
 		r.warn(WarnTooLong, e.Name, 1)
 		e.Description = shortened(e.Description, directory.MaxDescription)
@@ -131,7 +133,7 @@ var imageName = regexp.MustCompile(`(?i)\.(jpe?g|png|webp|gif)(\?|$)`)
 // webLink is s if it is an address of the web, else empty.
 func webLink(s string) string {
 	s = strings.TrimSpace(s)
-	if len(s) > directory.MaxURL || strings.ContainsAny(s, " \n\t<>\"") || readable(s, false) != s {
+	if len(s) > directory.MaxURL || strings.ContainsAny(s, "<>\"") || strings.ContainsFunc(s, unicode.IsSpace) || readable(s, false) != s {
 		return ""
 	}
 	u, err := url.Parse(s)

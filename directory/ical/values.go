@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // unescape reads a value of type TEXT (RFC 5545, section 3.3.11). A backslash before anything else is one.
@@ -72,8 +74,10 @@ func oneLine(s string, n int) string {
 	return shortened(s, n)
 }
 
-// shortened cuts a text that is too long, at a word when one ends near.
+// shortened cuts a text that is too long, at a word when one ends near. It counts in the form that is kept (see
+// [directory.Normalize]), where some characters are several.
 func shortened(s string, n int) string {
+	s = norm.NFC.String(s)
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}

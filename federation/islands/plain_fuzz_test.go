@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,8 +35,19 @@ func FuzzPlain(f *testing.F) {
 	}
 	f.Add([]byte(`{"id":"https://a.example/id/0190a3a0-7b1c-7e2f-8d3c-1f2e3d4c5b6a","type":["Event"],"name":"x","startTime":"2027-01-01T00:00:00Z","location":["y",{"type":"VirtualLocation","url":"https://v.example"}],"contentMap":{"fr":"<p>a","zz-":"b"}}`))
 	f.Add([]byte(`{"id":"http://[::1]:80/x","type":"Event","name":"\u202ex\n","startTime":"0001-01-01T00:00:00+23:59","endTime":"9999-12-31T23:59:59Z","timezone":"Local","published":"9999-01-01T00:00:00Z"}`))
-	for _, host := range []string{"a>example", "a_b.example", "[2001:db8::1]:8443", "b\u00fccher.example"} {
+	for _, host := range []string{"a>example", "a_b.example", "[2001:db8::1]:8443", "b\u00fccher.example", strings.Repeat("a", 301), "a.example:0" + strings.Repeat("9", 301)} {
 		f.Add([]byte(`{"id":"https://` + host + `/x","type":"Event","name":"x","startTime":"2027-01-01T00:00:00Z"}`))
+	}
+	// What grows when it is kept, since that is in the form NFC; and addresses with signs that no line and no link has.
+	long := strings.Repeat("\u0958\U0001d160", 600)
+	for _, more := range []string{
+		`"id":"https://a.example/\u202e\u0085","url":"https://a.example/\u3000"`,
+		`"id":"https://a.example/x","externalParticipationUrl":"https://a.example/\u00a0x","location":{"type":"VirtualLocation","url":"https://a.example/\u2003x"}`,
+		`"id":"https://a.example/x","attachment":[{"type":"Link","href":"https://a.example/\u2028x"},{"type":"Image","url":"https://a.example/x","name":"` + long + `"}]`,
+		`"id":"https://a.example/x","summary":"` + long + `","contentMap":{"fr":"` + strings.Repeat(long, 10) + `"},"tag":[{"type":"Hashtag","name":"## ` + long + `"}]`,
+		`"id":"https://a.example/x","nameMap":{"fr":"a` + strings.Repeat("\u0301", 199) + `"},"location":{"name":"` + long + `","address":{"addressLocality":"` + long + `"}}`,
+	} {
+		f.Add([]byte(`{"type":"Event","name":"x","startTime":"2027-01-01T00:00:00Z",` + more + `}`))
 	}
 	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, b []byte) {

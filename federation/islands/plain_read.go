@@ -84,7 +84,7 @@ func readPlain(doc map[string]any, now time.Time) (*plainEvent, error) {
 	if e.Source.URL == "" {
 		e.Source.URL = ical.WebLink(t.ID)
 	}
-	if len(t.ID) <= directory.MaxLine {
+	if len(t.ID) <= directory.MaxLine && ical.WebLink(t.ID) == t.ID { // an address may have signs that no line has
 		e.Source.ExternalID = t.ID
 	}
 	takeTexts(e, &t)
