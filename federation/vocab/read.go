@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"code.superseriousbusiness.org/activity/streams"
 	"code.superseriousbusiness.org/activity/streams/vocab"
@@ -306,16 +307,22 @@ func anyHost(address string) string {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 		return ""
 	}
-	said := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	name, err := idna.Lookup.ToASCII(said)
-	if err != nil {
-		name = said // Lookup refuses underscores and IPv6, which http allows
-	}
-	if !named(name) { // net/url lets through what no name has, such as a>b
+	host := strings.ToLower(u.Hostname())
+	if len(host) > utf8.UTFMax*maxHost { // IDNA takes the square of the time, and whoever sends an address says how long
 		return ""
 	}
-	if strings.Contains(name, ":") {
-		name = "[" + name + "]"
+	for _, root := range []string{".", "\u3002", "\uff0e", "\uff61"} { // the dots of IDNA: a name with and without one is the same
+		if bare, ok := strings.CutSuffix(host, root); ok {
+			host = bare
+			break
+		}
+	}
+	name, err := idna.Lookup.ToASCII(host)
+	if err != nil {
+		name = host // Lookup refuses underscores and IPv6, which http allows
+	}
+	if name = named(name); name == "" { // net/url lets through what no name has, such as a>b
+		return ""
 	}
 	if u.Port() == "" {
 		return name
@@ -334,14 +341,20 @@ func anyHost(address string) string {
 // maxHost is how long a name in the DNS can be (RFC 1035, section 2.3.4).
 const maxHost = 253
 
-// named reports whether a server can have such a name or number in the addresses of it (RFC 3986, section 3.2.2, without what
-// must be escaped, and without zones).
-func named(host string) bool {
+// named is the name or number of a server as an address has it, "" when none can be such (RFC 3986, section 3.2.2, without what
+// must be escaped, and without zones). Of the ways to write an IPv6 number it is always the same one.
+func named(host string) string {
 	if strings.Contains(host, ":") {
 		ip, err := netip.ParseAddr(host)
-		return err == nil && ip.Zone() == ""
+		if err != nil || ip.Zone() != "" {
+			return ""
+		}
+		return "[" + ip.String() + "]"
 	}
-	return len(host) <= maxHost && strings.Trim(host, ".") != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
+	if len(host) > maxHost || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" || strings.Contains("."+host+".", "..") {
+		return ""
+	}
+	return host
 }
 
 // SameOrigin reports whether two addresses have the same scheme and [Host].

@@ -3,6 +3,7 @@ package vocab
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -51,6 +52,8 @@ func TestHost(t *testing.T) {
 		"http://a.example:80/": "a.example", "http://a.example:443/": "a.example:443", "https://bücher.example/": "xn--bcher-kva.example", "https://BÜCHER.example/": "xn--bcher-kva.example",
 		"https://a.example./": "a.example", "https://user@a.example/": "", "ftp://a.example/": "", "a.example": "", "https:///x": "", "": "", "https://[2001:DB8::1]:8443/": "[2001:db8::1]:8443",
 		"https://ａ.example/": "a.example", "https://a_b.example/": "a_b.example",
+		"https://a_b.example./": "a_b.example", "https://a.example\u3002/": "a.example", "https://a.example../": "", "https://a.xn--/": "", "https://a..example/": "", "https://a.example:0443/": "a.example",
+		"https://a.example:08443/": "a.example:8443", "https://[2001:db8:0::1]/": "[2001:db8::1]", "https://" + strings.Repeat("\u7e41", 400) + "/": "",
 	} {
 		if got := Host(address); got != want {
 			t.Errorf("Host(%q) = %q, want %q", address, got, want)
