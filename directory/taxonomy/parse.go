@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
@@ -320,7 +321,8 @@ func (p *parser) text(field string, v *yaml.Node, max int) string {
 	case utf8.RuneCountInString(s) > max:
 		p.fail(v.Line, field, "longer than %d characters", max)
 		return ""
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' || r == 0x7f }):
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' || r == 0xfffe || r == 0xffff }):
+		// An escape ("\x85") says them, but YAML does not read them, or reads a line break, in what is written of this.
 		p.fail(v.Line, field, "holds control characters")
 		return ""
 	}
@@ -347,11 +349,18 @@ func (p *parser) texts(field string, v *yaml.Node, max int) map[string]string {
 	}
 	m := map[string]string{}
 	p.fields(v, field, func(key string, v *yaml.Node) bool {
+		if len(key) > maxLabel { // no language's tag; YAML reads no key of over 1024 characters in what is written of this
+			p.fail(v.Line, field, "%.20q…: longer than %d bytes", key, maxLabel)
+			return true
+		}
 		if s := p.text(field+"."+key, v, max); s != "" {
 			m[key] = s
 		}
 		return true
 	})
+	if len(m) == 0 {
+		return nil // as when the field is not there, which is how it is written
+	}
 	return m
 }
 

@@ -314,6 +314,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("languages: [fr]\ncategories:\n  - {id: a, parent: b, label: {fr: A}}\n"))
 	f.Add([]byte(`{"languages":["fr"],"categories":[{"id":"a","label":{"fr":"A"},"color":"#000000"}]}`))
+	// What an escape says and YAML does not read again, and fields that hold nothing.
+	f.Add([]byte("languages: [fr]\ncategories: [{id: a, color: \"#000000\", label: {fr: \"x\\x80y\"}}]"))
+	f.Add([]byte("languages: [fr]\ncategories: [{id: a, color: \"#000000\", label: {fr: \"x\\Ny\\uFFFEz\"}}]"))
+	f.Add([]byte("languages: [fr, en]\ncategories:\n- {id: a, color: \"#000000\", label: {fr: A, en: \"a\\Lb\"}, short: {}, schema: {}, description: {fr: \"a\\n b\"}}\n" +
+		"- {id: b, parent: a, former: [c, d], osm: [a=b], needs: [food], synonyms: [x, 'no'], schema: {place: Place}, label: {fr: B, en: C}}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tax, err := Parse("f", b)
 		if err != nil {

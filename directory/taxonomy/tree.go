@@ -23,17 +23,21 @@ func (p *parser) tree(t *tree) {
 			continue
 		}
 		path := []string{c.ID}
+		at := map[string]int{c.ID: 0} // in the path
 		for id := c.Parent; id != ""; id = parent[id] {
-			if i := slices.Index(path, id); i >= 0 {
-				if cycle := path[i:]; !told[id] {
-					for _, member := range cycle {
-						told[member] = true
-					}
-					p.fail(p.lines[c.ID], "parent", "goes round in a circle: %s", strings.Join(append(cycle, id), " -> "))
+			i, met := at[id]
+			if met && !told[id] {
+				cycle := path[i:]
+				for _, member := range cycle {
+					told[member] = true
 				}
+				p.fail(p.lines[c.ID], "parent", "goes round in a circle: %s", strings.Join(append(cycle, id), " -> "))
+			}
+			if told[id] {
 				path = nil
 				break
 			}
+			at[id] = len(path)
 			path = append(path, id)
 		}
 		if len(path) > MaxDepth {
