@@ -3,6 +3,7 @@ package hours
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,6 +18,10 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add("Mo-Fr 09:00-12:00;", int64(0))
+	f.Add("week 1-24/7 10:00-12:00", int64(0))
+	f.Add("Jan"+strings.Repeat("1,", 170)+"1", int64(0)) // "Jan 01" each time it is written again
+	f.Add(strings.Repeat("Mo;", 341), int64(0))
+	f.Add("23:00-24:00", int64(212_533_200)) // the evening before midnight came twice
 	f.Fuzz(func(t *testing.T, value string, seconds int64) {
 		h, err := Parse(value)
 		var e *Error
@@ -87,7 +92,7 @@ func BenchmarkNext(b *testing.B) {
 func BenchmarkHostileNext(b *testing.B) {
 	value := ""
 	for i := 0; len(value) < maxLength-20; i++ {
-		value += fmt.Sprintf("SH %02d:%02d-%02d:59 off;", i%24, i%50, i%24)
+		value += fmt.Sprintf("SH %02d:%02d-%02d:59 off; ", i%24, i%50, i%24)
 	}
 	h := mustParse(b, value)
 	at := time.Date(2026, 5, 4, 10, 0, 0, 0, paris(b))

@@ -95,7 +95,7 @@ func (h *Hours) Next(t time.Time) (Change, bool) {
 	loc := t.Location()
 	for d, n := dateOf(t), 0; n <= horizon; d, n = d.next(), n+1 {
 		midnight, after := d.clock(0, loc), d.next().clock(0, loc)
-		if after.Sub(midnight) != 24*time.Hour || dateOf(midnight) != d {
+		if after.Sub(midnight) != 24*time.Hour || dateOf(midnight) != d || dateOf(midnight.Add(-time.Second)) == d { // midnight may come twice
 			if c, ok := h.nextOn(d, t, was); ok {
 				return c, true
 			}

@@ -55,12 +55,20 @@ func Parse(s string) (*Hours, error) {
 			if p.at < len(p.tokens) {
 				return nil, p.unexpected("")
 			}
-			return h, nil
+			return h.short(p)
 		}
 		if p.at == len(p.tokens) && sep == replaces {
-			return h, nil // the last semicolon means nothing
+			return h.short(p) // the last semicolon means nothing
 		}
 	}
+}
+
+// short refuses hours whose canonical form is too long to be read again. It can be several times as long as what was read.
+func (h *Hours) short(p *parser) (*Hours, error) {
+	if len(p.text) > maxLength/8 && len(h.String()) > maxLength {
+		return nil, p.fail("too long in canonical form")
+	}
+	return h, nil
 }
 
 // admit refuses a rule of which the specification and what people mean differ: one without days, after others with days
@@ -100,7 +108,7 @@ func (p *parser) scan() error {
 		case c == ' ':
 			i++
 			continue
-		case strings.HasPrefix(s[i:], "24/7"):
+		case strings.HasPrefix(s[i:], "24/7") && !p.after("-"): // week 2-24/7 is every seventh week
 			end = i + 4
 		case letter(c):
 			for end < len(s) && letter(s[end]) {
@@ -130,6 +138,12 @@ func (p *parser) scan() error {
 		i = end
 	}
 	return nil
+}
+
+// after reports whether the last token that was scanned is a sign.
+func (p *parser) after(sign string) bool {
+	n := len(p.tokens)
+	return n > 0 && p.tokens[n-1].text == sign
 }
 
 func firstRune(s string) string {
