@@ -23,7 +23,9 @@ func FuzzParseGeocodeJSON(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	for _, s := range []string{photonAnswer, addokAnswer, oneHouse, `[]`, `{"error":"Unable to geocode"}`, `{"error":{"code":400,"message":"x"}}`, `{"error":{"code":"x"}}`} {
+	for _, s := range []string{photonAnswer, addokAnswer, oneHouse, `[]`, `{"error":"Unable to geocode"}`, `{"error":{"code":400,"message":"x"}}`, `{"error":{"code":"x"}}`,
+		`{"type":"FeatureCollection","features":[{"geometry":{"coordinates":["1","2"]},"properties":{"name":["a\nb\u0000\u0085"],"housenumber":1e5,"country_code":"é"}}]}`,
+		`{"type":"FeatureCollection","features":[{"geometry":{"coordinates":[-180,90]},"properties":{"geocoding":{"label":` + strings.Repeat("1", 4000) + `}},"bbox":[179,89,-179,90]}]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -76,19 +76,17 @@ type looseText string
 
 func (t *looseText) UnmarshalJSON(b []byte) error {
 	var s string
-	if json.Unmarshal(b, &s) == nil {
-		s, _ = plain(strings.ToValidUTF8(cutText(s), ""))
-		*t = looseText(s)
-		return nil
-	}
 	var list []string
 	var n json.Number
 	switch {
+	case json.Unmarshal(b, &s) == nil:
 	case json.Unmarshal(b, &n) == nil:
-		*t = looseText(n.String())
+		s = n.String()
 	case json.Unmarshal(b, &list) == nil && len(list) > 0:
-		*t = looseText(cutText(list[0]))
+		s = list[0]
 	}
+	s, _ = plain(strings.ToValidUTF8(cutText(s), "")) // whatever it came as
+	*t = looseText(s)
 	return nil
 }
 
@@ -175,7 +173,7 @@ func (f feature) place(source string) (Place, bool) {
 		p.Name, _, _ = strings.Cut(p.Label, ",")
 	}
 	p.Codes = Codes{Country: strings.ToUpper(string(g.CountryCode + g.CountryISO))}
-	if len(p.Codes.Country) != 2 {
+	if len(p.Codes.Country) != 2 || !letters(p.Codes.Country) {
 		p.Codes.Country = ""
 	}
 	if g.Postcode != "" {
