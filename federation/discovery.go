@@ -139,7 +139,7 @@ var ErrHandle = errors.New("this is no address of the fediverse")
 func parseHandle(typed string) (user, host string, err error) {
 	typed = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(typed), "acct:"), "@")
 	user, host, ok := strings.Cut(typed, "@")
-	if !ok || user == "" || len(user) > 64 || len(typed) > 300 || strings.ContainsFunc(user, func(r rune) bool {
+	if !ok || user == "" || len(user) > 64 || strings.ContainsFunc(user, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
 	}) {
 		return "", "", ErrHandle

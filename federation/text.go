@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,9 @@ type cleaner struct {
 
 var clean = sync.OnceValue(func() cleaner {
 	p := bluemonday.NewPolicy()
-	p.AllowURLSchemes("http", "https", "mailto")
+	for _, scheme := range []string{"http", "https", "mailto"} {
+		p.AllowURLSchemeWithCustomPolicy(scheme, lasting)
+	}
 	p.RequireParseableURLs(true)
 	p.AllowRelativeURLs(false)
 	p.AllowElements("p", "br", "strong", "em", "b", "i", "u", "del", "code", "pre", "blockquote", "ul", "ol", "li", "h3", "h4")
@@ -35,6 +38,14 @@ var clean = sync.OnceValue(func() cleaner {
 		policy:   p, strict: bluemonday.StrictPolicy(),
 	}
 })
+
+// lasting reports whether an address is the same when it is written down and read again: without a "#" that nothing follows,
+// one may end with a space that a reader takes off.
+func lasting(u *url.URL) bool {
+	written := u.String()
+	again, err := url.Parse(strings.TrimSpace(written))
+	return err == nil && again.String() == written
+}
 
 // markdown gives sanitised HTML of what people wrote.
 func markdown(source string) string {

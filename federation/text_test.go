@@ -57,6 +57,7 @@ var attacks = []string{
 	"<a href=\"https://a.example/\x00\">x</a>", `<a href="//evil.example/">x</a>`, `<base href="https://evil.example/">`, `<meta http-equiv=refresh content="0;url=javascript:x">`,
 	`<p>Bonjour <a href="https://a.example/?a=1&amp;b=2" class="u-url mention">@anne</a>, c'est &lt;3 &amp; &quot;bien&quot;</p><br/><ul><li>un</ul>`, "<plaintext>x", "<xmp><script>", `<a href=https://a.example/ target=_blank onmouseover=x>`,
 	`<object data="x"></object><embed src=x>`, `<isindex action=javascript:x type=image>`, `<p id="main">x</p>`, `<title></title><img src=//x>`, `<select><style></select><img src=x onerror=alert(1)></style>`,
+	`<a href="https://a.example/?x&nbsp;#">x</a>`, "<a href='mailto:x\u3000#'>x</a>", `<a href="https:x&#8232;#">x</a>`, `<a href="https://a.example/?x#&nbsp;">x</a>`, `<a><a href="https://a.example/">x</a></a>`, "&#13;x&#133;&nbsp;", `<a href="https:////evil.example/">x</a>`,
 }
 
 func TestForeignHTML(t *testing.T) {
@@ -105,7 +106,8 @@ func FuzzHTML(f *testing.F) {
 
 // FuzzHandle reads what people type as their address: what is taken leads to one server, and to a name without surprises.
 func FuzzHandle(f *testing.F) {
-	for _, typed := range []string{"@maud@bruyere.example", "acct:maud@bruyere.example:8443", "maud@BÜCHER.example", "@maud@[::1]:80", "maud@a.example/x", "@@", "maud@127.0.0.1", "maud@a.example?x=@b.example", "maud@a.example#@b.example"} {
+	for _, typed := range []string{"@maud@bruyere.example", "acct:maud@bruyere.example:8443", "maud@BÜCHER.example", "@maud@[::1]:80", "maud@a.example/x", "@@", "maud@127.0.0.1", "maud@a.example?x=@b.example", "maud@a.example#@b.example",
+		"maud@a..", "maud@*.*.a.example", "maud@a\u3002", "maud@a.example:0443", "maud@localhost:443", "maud@[0::1]", strings.Repeat("m", 64) + "@" + strings.Repeat("\u00e9.", 30) + "example"} {
 		f.Add(typed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
