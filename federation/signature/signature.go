@@ -76,8 +76,8 @@ func Parse(m *Message, now time.Time) (*Signature, error) {
 	return parseCavage(m, now)
 }
 
-// hasBody tells requests that must carry a digest.
-func hasBody(m *Message) bool { return m.Method == http.MethodPost || len(m.Body) > 0 }
+// hasBody tells requests that must carry a digest. In the draft's text a method has no case.
+func hasBody(m *Message) bool { return strings.EqualFold(m.Method, http.MethodPost) || len(m.Body) > 0 }
 
 // inWindow checks a time against ours.
 func inWindow(t, now time.Time) error {
