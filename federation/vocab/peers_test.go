@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"archipel/federation/fetch"
 )
 
 const peersDir = "../testdata/peers/"
@@ -279,9 +281,11 @@ func FuzzThing(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	f.Add([]byte(`{"type":["Event",1],"to":[["Public"],"Public",null],"cc":"as:Public","nameMap":{"fr":"x","":"y","en":1},"startTime":"2027-03-28T02:30","endTime":"2027-10-31T02:30:00","timezone":"Europe/Paris","location":[{"latitude":91,"longitude":-0,"url":[{"href":1},"y"]},"z",[1]],"maximumAttendeeCapacity":1e308,"endpoints":[{"sharedInbox":1}],"publicKey":[{"id":"k"},"l"]}`))
+	f.Add([]byte(`{"timezone":"right/UTC","startTime":"0000-01-01T00:00","endTime":"9999-12-31T23:59:60+24:00","published":"2027-02-29T00:00:00Z","updated":"2027-01-01T00:00:00,5-00:00"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var doc map[string]any
-		if json.Unmarshal(b, &doc) != nil {
+		doc, err := fetch.Object(b)
+		if err != nil {
 			return
 		}
 		once := ReadThing(doc)

@@ -3,8 +3,11 @@ package vocab
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
+
+	"archipel/federation/fetch"
 )
 
 func parse(t testing.TB, text string) map[string]any {
@@ -80,6 +83,13 @@ func TestWrapRefusesWhatIsNotSent(t *testing.T) {
 
 // FuzzRead sends the library what strangers may: it panics on some of it.
 func FuzzRead(f *testing.F) {
+	for _, file := range peerFiles(f) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	for _, seed := range []string{
 		`{"id":"https://a.example/1","type":["Follow",1],"actor":{"id":"x"},"object":[null,{}]}`,
 		`{"@context":[],"id":"x","type":"Create","actor":["https://a.example/u"],"object":{"type":["Note"],"content":{},"tag":[{"type":"Hashtag"}]},"to":"Public"}`,
@@ -88,8 +98,8 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var doc map[string]any
-		if json.Unmarshal(b, &doc) != nil || doc == nil {
+		doc, err := fetch.Object(b)
+		if err != nil {
 			return
 		}
 		a, err := Read(doc)
