@@ -94,6 +94,12 @@ func TestPicturesThatAreTraps(t *testing.T) {
 	if _, err := s.Add(t.Context(), jpegOf(planes, w, h, true, nil, 5000)); !errors.Is(err, ErrFormat) {
 		t.Errorf("a file that goes over the picture 5000 times: %v", err)
 	}
+	if _, err := s.Add(t.Context(), emptyScans(320, 260, 100)); err != nil {
+		t.Errorf("a small picture gone over 100 times: %v", err)
+	}
+	if _, err := s.Add(t.Context(), emptyScans(3200, 2600, 100)); !errors.Is(err, ErrFormat) {
+		t.Errorf("a file that goes 100 times over eight million pixels: %v", err)
+	}
 	whole := map[string][]byte{
 		"camera": jpegOf(planes, w, h, false, cameraHead(6, nil), 0), "progressive": jpegOf(planes, w, h, true, cameraHead(6, nil), 0), "four colours": jpegOf(planesOf(quarters(w, h), 4), w, h, false, segment(0xee, []byte("Adobe\x00\x64\x00\x00\x00\x00\x00")), 0),
 		"WebP": webpOf(w, h, tiff(binary.BigEndian, 6)), "PNG": asPNG(t, quarters(w, h), tiff(binary.BigEndian, 6)),

@@ -217,6 +217,24 @@ func jpegOf(planes [][]byte, w, h int, progressive bool, before []byte, scans in
 	return out.Bytes()
 }
 
+// emptyScans is a grey progressive JPEG file whose scans say of all blocks, in few bytes, that there is nothing new in them.
+func emptyScans(w, h, scans int) []byte {
+	out := &jpegWriter{}
+	out.Write([]byte{0xff, 0xd8})
+	out.segment(0xdb, append([]byte{0}, bytes.Repeat([]byte{1}, 64)...))
+	out.segment(0xc2, append(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16([]byte{8}, uint16(h)), uint16(w)), 1, 1, 0x11, 0))
+	out.segment(0xc4, []byte{0x10, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0}) // one code: a run of 2^14 blocks and more
+	for range scans {
+		out.segment(0xda, []byte{1, 1, 0, 1, 63, 0})
+		for n := (w + 7) / 8 * ((h + 7) / 8); n > 0; n -= 1<<15 - 1 {
+			out.put(1<<14-1, 16)
+		}
+		out.flush()
+	}
+	out.Write([]byte{0xff, 0xd9})
+	return out.Bytes()
+}
+
 // planesOf are the samples of a picture as a file of three (Y, Cb, Cr) or four (inverted C, M, Y, K) components has them.
 func planesOf(m *image.RGBA, n int) [][]byte {
 	planes := make([][]byte, n)

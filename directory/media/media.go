@@ -34,6 +34,8 @@ const (
 	MaxMemory = 256 << 20  // bytes that reading pictures takes at once: also a server of 1 GB has them
 	maxSide   = 20_000     // pixels
 	maxScans  = 100        // of a progressive JPEG; each goes over the whole picture, and cameras write about ten
+
+	maxScanned = 20 * MaxPixels // in all scans: seven kilobytes can go a hundred times over the largest picture
 )
 
 // Sizes are the lengths of the longer side, in pixels, in which a picture is kept; smaller pictures are not enlarged.
@@ -128,8 +130,10 @@ func (s *Store) Add(ctx context.Context, file []byte) (Picture, error) {
 		}
 		s.room.Release(weight)
 	}()
-	if f.name == "jpeg" && scans(file) > maxScans {
-		return Picture{}, ErrFormat
+	if f.name == "jpeg" {
+		if n := scans(file); n > maxScans || n*config.Width*config.Height > maxScanned {
+			return Picture{}, ErrFormat
+		}
 	}
 	src, err := f.decode(bytes.NewReader(file))
 	if err != nil || src.Bounds().Dx() != config.Width || src.Bounds().Dy() != config.Height {
