@@ -27,7 +27,7 @@ func (s *Shape) UnmarshalJSON(b []byte) (err error) {
 		s.Geometry = nil
 		return nil
 	}
-	g, err := unmarshalGeometry(b)
+	g, err := unmarshalGeometry(b, 0)
 	if err != nil {
 		return err
 	}
@@ -123,9 +123,13 @@ func (e *Entry) finish(typ string, id ID, s Shape) error {
 	return e.SetGeometry(s.Geometry)
 }
 
+// maxCollections is how many GeometryCollections may be in one another, since reading each reads all that is in it again. RFC
+// 7946, section 3.1.8, advises against any.
+const maxCollections = 4
+
 // unmarshalGeometry reads a geometry without ever panicking on foreign bytes, and refuses positions that are not
-// two or three numbers (RFC 7946, section 3.1.1).
-func unmarshalGeometry(b []byte) (g orb.Geometry, err error) {
+// two or three numbers (RFC 7946, section 3.1.1). depth is how many collections it is in.
+func unmarshalGeometry(b []byte, depth int) (g orb.Geometry, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			g, err = nil, fmt.Errorf("geometry: %v", r)
@@ -134,6 +138,7 @@ func unmarshalGeometry(b []byte) (g orb.Geometry, err error) {
 	var head struct {
 		Type        string          `json:"type"`
 		Coordinates json.RawMessage `json:"coordinates"`
+		Geometries  json.RawMessage `json:"geometries"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
 		return nil, fmt.Errorf("geometry: %w", err)
@@ -155,6 +160,21 @@ func unmarshalGeometry(b []byte) (g orb.Geometry, err error) {
 			}
 		}
 		return mp, nil
+	case "GeometryCollection":
+		if depth == maxCollections {
+			return nil, errors.New("geometry: collections in one another")
+		}
+		var raw []json.RawMessage
+		if err := json.Unmarshal(head.Geometries, &raw); err != nil {
+			return nil, fmt.Errorf("geometry: %w", err)
+		}
+		c := make(orb.Collection, len(raw))
+		for i, r := range raw {
+			if c[i], err = unmarshalGeometry(r, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return c, nil
 	}
 	gg, err := geojson.UnmarshalGeometry(b)
 	if err != nil {

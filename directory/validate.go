@@ -398,7 +398,7 @@ func (c *checker) provenance(e *Entry) {
 		c.invalid("origin", CodeInvalid, e.Origin)
 	}
 	c.year("created", e.Created)
-	if e.Updated.UTC().Year() < 1800 { // a moment to come is replaced when it is written
+	if y := e.Updated.UTC().Year(); y < 1800 || y > 9999 { // a moment to come is replaced when it is written, if JSON can hold it
 		c.year("updated", e.Updated)
 	}
 	c.year("checked", e.Checked)

@@ -219,6 +219,10 @@ func FuzzFeature(f *testing.F) {
 	b, _ := json.Marshal(e)
 	f.Add(b)
 	f.Add([]byte(`{"type":"Feature","geometry":{"type":"GeometryCollection","geometries":[{}]},"properties":{"area":{"geometry":{"type":"Polygon","coordinates":[[[]]]}}}}`))
+	f.Add([]byte(`{"type":"Feature","geometry":null,"properties":{"kind":"place","name":"x","status":"published","updated":"9999-12-31T23:59:59-23:59"}}`))
+	f.Add([]byte(`{"type":"Feature","geometry":null,"properties":{"kind":"place","name":"x","status":"published","area":{"zones":["FR"],"geometry":{"type":"MultiPolygon","coordinates":[[[[1,2],[1,3],[2,3],[1,2]]]]}}}}`))
+	nested := strings.Repeat(`{"type":"GeometryCollection","geometries":[`, 3_000) + strings.Repeat("]}", 3_000)
+	f.Add([]byte(`{"type":"Feature","geometry":` + nested + `,"properties":{}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e Entry
 		if json.Unmarshal(b, &e) != nil {
