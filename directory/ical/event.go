@@ -101,6 +101,9 @@ func (r *reader) event(g *series, z *zones) (Event, bool) {
 	return Event{UID: shortUID(g.uid), Entry: e, Place: place}, true
 }
 
+// maxExceptions is how many single dates of a kind a series may have.
+const maxExceptions = 1_000
+
 // schedule is when an event takes place.
 func (r *reader) schedule(g *series, z *zones) *directory.Schedule {
 	s := g.master
@@ -129,14 +132,14 @@ func (r *reader) schedule(g *series, z *zones) *directory.Schedule {
 		r.override(v, d, s, z, where)
 	}
 	for _, list := range []*[]time.Time{&v.ExDates, &v.RDates} {
-		if len(*list) > 1_000 {
+		if len(*list) > maxExceptions {
 			r.warn(WarnExceptions, s.uid, 1)
-			*list = (*list)[len(*list)-1_000:]
+			*list = (*list)[len(*list)-maxExceptions:]
 		}
 	}
-	if len(v.Overrides) > 1_000 {
+	if len(v.Overrides) > maxExceptions {
 		r.warn(WarnExceptions, s.uid, 1)
-		v.Overrides = v.Overrides[len(v.Overrides)-1_000:]
+		v.Overrides = v.Overrides[len(v.Overrides)-maxExceptions:]
 	}
 	return v
 }
@@ -288,7 +291,10 @@ func (r *reader) setOverride(v *directory.Schedule, o directory.Occurrence) {
 	if o.Start.IsZero() && o.End.IsZero() && o.State == "" {
 		return
 	}
-	v.Overrides = append(v.Overrides, o)
+	// A little more than is kept in the end stays meanwhile, since each of many is compared with all.
+	if v.Overrides = append(v.Overrides, o); len(v.Overrides) > maxExceptions+100 {
+		v.Overrides = slices.Delete(v.Overrides, 0, 99)
+	}
 }
 
 // andFuture changes all dates from one on: a cancellation ends the series before it, a move is worked out for the dates that

@@ -174,7 +174,7 @@ func parseLine(line string) (property, bool) {
 func cutValue(s string, moment bool) (params []string, value string, ok bool) {
 	if moment && !strings.Contains(s, `"`) {
 		for i := strings.IndexByte(s, ':'); i >= 0; {
-			first, _, _ := strings.Cut(s[i+1:], ",")
+			first, _, _ := strings.Cut(s[i+1:min(len(s), i+1+maxStamp)], ",") // only as much as may be one: there may be many colons
 			first, _, _ = strings.Cut(first, "/")
 			next := strings.IndexByte(s[i+1:], ':')
 			if _, ok := parseStamp(first); ok || next < 0 {

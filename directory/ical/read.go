@@ -77,6 +77,7 @@ type reader struct {
 	now      time.Time
 	warnings []Warning
 	futures  int // changes of all dates from one on
+	names    int // of time zones that were looked for
 }
 
 func (r *reader) warn(code, value string, n int) {
@@ -135,12 +136,12 @@ func (r *reader) calendar(out *Calendar, c *component, o Options, seen map[strin
 				out.Name = oneLine(unescape(p.value), 200)
 			}
 		case "X-WR-TIMEZONE":
-			if loc := named(p.value); loc != nil {
+			if loc := r.named(p.value); loc != nil {
 				home = loc
 			}
 		case "REFRESH-INTERVAL", "X-PUBLISHED-TTL":
 			if days, rest, ok := duration(p.value); ok && out.Refresh == 0 {
-				out.Refresh = time.Duration(days)*24*time.Hour + rest
+				out.Refresh = time.Duration(min(days, 4_000))*24*time.Hour + rest
 			}
 		}
 	}

@@ -112,12 +112,15 @@ type stamp struct {
 	utc   bool
 }
 
+// maxStamp is how long a moment may be, with spaces around it.
+const maxStamp = 60
+
 // parseStamp reads a DATE or a DATE-TIME, also with the hyphens and colons of ISO 8601, and with an offset.
 func parseStamp(s string) (stamp, bool) {
-	s = strings.ToUpper(strings.TrimSpace(s))
-	if len(s) > 40 {
+	if s = strings.TrimSpace(s); len(s) > 40 {
 		return stamp{}, false
 	}
+	s = strings.ToUpper(s)
 	for _, form := range []string{"20060102T150405Z", "20060102T1504Z", "2006-01-02T15:04:05Z"} {
 		if t, err := time.Parse(form, s); err == nil {
 			return stamp{clock: t, utc: true}, inRange(t)

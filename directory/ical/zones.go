@@ -52,7 +52,11 @@ type zones struct {
 	known   map[string]zone
 }
 
-const maxZones = 200
+// Limits of what is looked for, since it takes time: zones of one calendar, and names in one file.
+const (
+	maxZones = 200
+	maxNames = 1_000
+)
 
 func (r *reader) zones(cal *component, home *time.Location) *zones {
 	z := &zones{r: r, home: home, defined: map[string]*component{}, known: map[string]zone{}}
@@ -75,20 +79,21 @@ func (z *zones) of(tzid string) zone {
 	if known, ok := z.known[tzid]; ok {
 		return known
 	}
-	found := z.find(tzid)
-	if len(z.known) < maxZones {
-		z.known[tzid] = found
+	if len(z.known) == maxZones {
+		z.r.warn(WarnZone, tzid, 1)
+		return zone{loc: z.home}
 	}
-	return found
+	z.known[tzid] = z.find(tzid)
+	return z.known[tzid]
 }
 
 func (z *zones) find(tzid string) zone {
-	if loc := named(tzid); loc != nil {
+	if loc := z.r.named(tzid); loc != nil {
 		return zone{loc: loc}
 	}
 	if def := z.defined[tzid]; def != nil {
 		if p := def.get("X-LIC-LOCATION"); p != nil {
-			if loc := named(p.value); loc != nil {
+			if loc := z.r.named(p.value); loc != nil {
 				return zone{loc: loc}
 			}
 		}
@@ -115,9 +120,9 @@ var abbreviations = map[string]string{
 
 // named is the zone of IANA that a name stands for: its own, the end of a longer one such as
 // "/mozilla.org/20050126_1/Europe/Paris", or Windows'.
-func named(name string) *time.Location {
+func (r *reader) named(name string) *time.Location {
 	name = strings.Trim(strings.TrimSpace(name), `"'/`)
-	if name == "" || len(name) > 200 {
+	if r.names++; name == "" || len(name) > 200 || r.names > maxNames {
 		return nil
 	}
 	lower := strings.ToLower(name)
@@ -244,6 +249,9 @@ func turnsOf(def *component) []turn {
 		r, err := directory.ParseRule(strings.ToUpper(rule.value))
 		if err != nil || r.Freq != rrule.YEARLY || r.Interval > 1 || r.Count > 0 && first.Year() < 1900 {
 			continue
+		}
+		if len(r.Bymonth) == 0 && len(r.Byweekno)+len(r.Byyearday)+len(r.Bymonthday)+len(r.Byweekday) > 0 {
+			continue // no clocks are changed so, and looking at each day of all those years takes long
 		}
 		if years := rulesFrom - first.Year(); years > 0 && r.Count == 0 {
 			first = first.AddDate(years, 0, 0)
