@@ -1,14 +1,15 @@
 package directory
 
 import (
+	"maps"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/paulmach/orb"
-	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -25,8 +26,8 @@ func Normalize(e *Entry) {
 		*s = strings.TrimSpace(strings.ReplaceAll(norm.NFC.String(*s), "\r\n", "\n"))
 	}
 	tag := func(s *string) {
-		if t, err := language.Parse(strings.TrimSpace(*s)); err == nil {
-			*s = t.String()
+		if t, ok := LanguageTag(strings.TrimSpace(*s)); ok {
+			*s = t
 		}
 	}
 	link := func(s *string) { *s = NormalizeURL(*s) }
@@ -35,9 +36,10 @@ func Normalize(e *Entry) {
 	line(&e.Summary)
 	text(&e.Description)
 	tag(&e.Lang)
-	if len(e.Translations) > 0 {
+	if e.Translations != nil {
 		translations := make(map[string]Translation, len(e.Translations))
-		for lang, t := range e.Translations {
+		for _, said := range slices.Sorted(maps.Keys(e.Translations)) { // of two ways to write a tag the same one counts each time
+			t, lang := e.Translations[said], said
 			tag(&lang)
 			line(&t.Name)
 			line(&t.Summary)
@@ -46,12 +48,14 @@ func Normalize(e *Entry) {
 				translations[lang] = t
 			}
 		}
-		e.Translations = translations
+		if e.Translations = translations; len(translations) == 0 {
+			e.Translations = nil
+		}
 	}
 	e.Categories = cleanList(e.Categories, strings.TrimSpace)
 	e.Tags = cleanList(e.Tags, func(s string) string {
 		line(&s)
-		return strings.TrimPrefix(s, "#")
+		return strings.TrimLeftFunc(s, func(r rune) bool { return r == '#' || unicode.IsSpace(r) })
 	})
 	for i, p := range e.Sites {
 		e.Sites[i] = orb.Point{roundTo(p[0], 1e7), roundTo(p[1], 1e7)}
@@ -102,14 +106,17 @@ func Normalize(e *Entry) {
 			continue
 		}
 		clean := make(map[string]string, len(*m))
-		for k, v := range *m {
+		for _, k := range slices.Sorted(maps.Keys(*m)) {
+			v := (*m)[k]
 			line(&k)
 			line(&v)
 			if v != "" {
 				clean[k] = v
 			}
 		}
-		*m = clean
+		if *m = clean; len(clean) == 0 {
+			*m = nil
+		}
 	}
 	instant(&e.Created)
 	instant(&e.Updated)

@@ -145,7 +145,7 @@ func (c *checker) lang(field, s string) {
 	if s == "" {
 		return
 	}
-	if t, err := language.Parse(s); err != nil || t == language.Und {
+	if _, ok := LanguageTag(s); !ok {
 		c.invalid(field, CodeInvalid, s)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"archipel/directory"
 
 	"github.com/paulmach/orb"
-	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -30,8 +29,8 @@ func (r *reader) texts(e *directory.Entry, s *source) (place string) {
 		text := strings.TrimSpace(unescape(p.value))
 		switch p.name {
 		case "SUMMARY":
-			if tag, err := language.Parse(p.param("LANGUAGE")); err == nil && tag != language.Und && p.param("LANGUAGE") != "" {
-				e.Lang = tag.String()
+			if tag, ok := directory.LanguageTag(p.param("LANGUAGE")); ok {
+				e.Lang = tag
 			}
 		case "DESCRIPTION":
 			if e.Description == "" {

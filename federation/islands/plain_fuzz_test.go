@@ -45,6 +45,8 @@ func FuzzPlain(f *testing.F) {
 		`"id":"https://a.example/x","externalParticipationUrl":"https://a.example/\u00a0x","location":{"type":"VirtualLocation","url":"https://a.example/\u2003x"}`,
 		`"id":"https://a.example/x","attachment":[{"type":"Link","href":"https://a.example/\u2028x"},{"type":"Image","url":"https://a.example/x","name":"` + long + `"}]`,
 		`"id":"https://a.example/x","summary":"` + long + `","contentMap":{"fr":"` + strings.Repeat(long, 10) + `"},"tag":[{"type":"Hashtag","name":"## ` + long + `"}]`,
+		`"id":"https://a.example/x","inLanguage":"fr","nameMap":{"sr-1994-polyton-419":"x","iw":"y","he":"z","x-` + strings.Repeat("aaaaaaaa-", 20) + `a":"w"}`,
+		`"id":"https://a.example/x","inLanguage":"` + strings.Repeat("en-t-en-", 2000) + `"`,
 		`"id":"https://a.example/x","nameMap":{"fr":"a` + strings.Repeat("\u0301", 199) + `"},"location":{"name":"` + long + `","address":{"addressLocality":"` + long + `"}}`,
 	} {
 		f.Add([]byte(`{"type":"Event","name":"x","startTime":"2027-01-01T00:00:00Z",` + more + `}`))

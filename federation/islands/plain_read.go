@@ -137,9 +137,7 @@ func takeTexts(e *directory.Entry, t *vocab.Thing) {
 			t.Language = lang
 		}
 	}
-	if tag, err := language.Parse(t.Language); err == nil && t.Language != "" && tag != language.Und {
-		e.Lang = tag.String()
-	}
+	e.Lang, _ = directory.LanguageTag(t.Language)
 	describe := func(content string) string {
 		if m := strings.ToLower(t.MediaType); m == "text/plain" || m == "text/markdown" {
 			return ical.Plain(content, directory.MaxDescription)
@@ -155,14 +153,14 @@ func takeTexts(e *directory.Entry, t *vocab.Thing) {
 		}
 	}
 	for _, lang := range slices.Sorted(maps.Keys(langs)) {
-		tag, err := language.Parse(lang)
-		if err != nil || tag == language.Und || tag.String() == e.Lang || e.Lang == "" || len(e.Translations) >= maxPlainLangs {
+		tag, ok := directory.LanguageTag(lang)
+		if !ok || tag == e.Lang || e.Lang == "" || len(e.Translations) >= maxPlainLangs {
 			continue
 		}
 		if e.Translations == nil {
 			e.Translations = map[string]directory.Translation{}
 		}
-		e.Translations[tag.String()] = directory.Translation{
+		e.Translations[tag] = directory.Translation{
 			Name: ical.Line(t.NameMap[lang], directory.MaxName), Summary: summary(t.SummaryMap[lang]), Description: describe(t.ContentMap[lang]),
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
-	"golang.org/x/text/language"
 )
 
 // Scope is which entries of a directory are meant. Its parts must all hold; an empty one holds for every entry.
@@ -42,7 +41,7 @@ func (s *Scope) Validate() error {
 			add(field, directory.CodeTooMany, len(list))
 		}
 		for _, v := range list {
-			if _, err := language.Parse(v); v == "" || len(v) > 80 || field == "languages" && err != nil {
+			if _, ok := directory.LanguageTag(v); v == "" || len(v) > 80 || field == "languages" && !ok {
 				add(field, directory.CodeInvalid, v)
 			}
 		}
