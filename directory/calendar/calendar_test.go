@@ -3,6 +3,7 @@ package calendar
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,8 +219,23 @@ func TestZones(t *testing.T) {
 	}
 }
 
+// TestZoneOfOneRule holds that a zone whose tables leave all to a rule, as some systems have them, has the same changes.
+func TestZoneOfOneRule(t *testing.T) {
+	head := "TZif2" + strings.Repeat("\x00", 15) + strings.Repeat("\x00", 16) + "\x00\x00\x00\x01" + "\x00\x00\x00\x04" + "\x00\x00\x0e\x10\x00\x00CET\x00"
+	loc, err := time.LoadLocationFromTZData("Test/Rule", []byte(head+head+"\nCET-1CEST,M3.5.0,M10.5.0/3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := turns(loc), turns(zoneOf(t, "Europe/Paris")); !slices.Equal(got, want) {
+		t.Errorf("%d changes, want %d: %v", len(got), len(want), got)
+	}
+}
+
 func FuzzWriter(f *testing.F) {
 	f.Add("a\r\nEND:VEVENT", "FREQ=WEEKLY;UNTIL=20270101", "Europe/Paris", int64(1_800_000_000))
+	f.Add("\u2028\ufeff\u0085\x7f\xff"+strings.Repeat("\u0301", 90), "BEGIN:VEVENT;=;UNTIL=99991231;\u017f=\u0130\r\nEND:VEVENT", "America/Sao_Paulo", int64(-3_900_000_000))
+	f.Add("\\", "UNTIL=20270101T000000", "Europe//Paris", int64(820_450_800))
+	f.Add("", "", "Local", int64(3_900_000_000))
 	f.Fuzz(func(t *testing.T, text, rule, zone string, start int64) {
 		e := event(text, directory.Schedule{Start: time.Unix(start%4e9, 0), Timezone: zone, RRule: rule})
 		e.Description = text

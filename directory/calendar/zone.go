@@ -30,6 +30,10 @@ func turns(loc *time.Location) []turn {
 		if next.IsZero() || next.Year() > zoneTo {
 			return out
 		}
+		if !next.After(at) { // Go says so on the last day of leap years, where a zone's tables leave them to its rule
+			at = at.Add(24 * time.Hour)
+			continue
+		}
 		_, from := next.Add(-time.Second).In(loc).Zone()
 		name, to := next.In(loc).Zone()
 		at = next
