@@ -118,7 +118,23 @@ func geometry(s string) (points []orb.Point, reduced bool, err error) {
 	return sites(g)
 }
 
+// maxNested is how many brackets of WKT may be in one another, since reading each reads all that is in it again. A collection of
+// areas of several parts has four.
+const maxNested = 16
+
 func parseWKT(s string) (g orb.Geometry, err error) {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth > maxNested {
+			return nil, errors.New("WKT with too many brackets in one another")
+		}
+	}
 	defer func() {
 		if recover() != nil {
 			g, err = nil, errors.New("broken WKT")
