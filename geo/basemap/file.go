@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/paulmach/orb/encoding/mvt"
+	"github.com/paulmach/protoscan"
 )
 
 // A File is an operator's file of tiles. Close ends its use.
@@ -122,5 +123,60 @@ func (t Tile) Layers() (layers mvt.Layers, err error) {
 	if t, err = t.Plain(); err != nil {
 		return nil, err
 	}
+	if err := checkFeatures(t.Data); err != nil {
+		return nil, err
+	}
 	return mvt.Unmarshal(t.Data)
+}
+
+var errFeature = errors.New("damaged vector tile: a feature that is drawn nowhere")
+
+// checkFeatures refuses what makes the decoder set memory aside for half a billion points: a geometry that begins with anything
+// but a move, whose number it believes, or a feature without one, for which it goes on with what is left of the one before.
+func checkFeatures(tile []byte) error {
+	return eachPart(tile, 3, tileWires, func(layer []byte) error {
+		return eachPart(layer, 2, layerWires, func(feature []byte) error {
+			geometries := 0
+			err := eachPart(feature, 4, featureWires, func(g []byte) error {
+				if geometries++; len(g) == 0 || g[0]&7 != 1 {
+					return errFeature
+				}
+				return nil
+			})
+			if err == nil && geometries == 0 {
+				err = errFeature
+			}
+			return err
+		})
+	})
+}
+
+// The wire types of the fields that the decoder reads, whatever type they say they are of.
+var (
+	tileWires  = map[int]int{3: protoscan.WireTypeLengthDelimited}
+	layerWires = map[int]int{1: protoscan.WireTypeLengthDelimited, 2: protoscan.WireTypeLengthDelimited, 3: protoscan.WireTypeLengthDelimited,
+		4: protoscan.WireTypeLengthDelimited, 5: protoscan.WireTypeVarint, 15: protoscan.WireTypeVarint}
+	featureWires = map[int]int{1: protoscan.WireTypeVarint, 2: protoscan.WireTypeLengthDelimited, 3: protoscan.WireTypeVarint, 4: protoscan.WireTypeLengthDelimited}
+)
+
+// eachPart calls fn with every field of that number in a message.
+func eachPart(message []byte, number int, wires map[int]int, fn func([]byte) error) error {
+	m := protoscan.New(message)
+	for m.Next() {
+		if want, known := wires[m.FieldNumber()]; known && m.WireType() != want {
+			return errors.New("damaged vector tile: a field of another type")
+		}
+		if m.FieldNumber() != number {
+			m.Skip()
+			continue
+		}
+		part, err := m.MessageData()
+		if err == nil {
+			err = fn(part)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.Err()
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,16 @@ func pmDirectory(entries []pmEntry) []byte {
 // used when it is over 0; equal neighbours become runs.
 func buildPMTiles(t testing.TB, tiles []testTile, tileType byte, meta string, leafSize int) []byte {
 	t.Helper()
+	return writePMTiles(t, tiles, tileType, meta, leafSize, 2)
+}
+
+// writePMTiles is buildPMTiles with directories and metadata packed (2) or not (1).
+func writePMTiles(t testing.TB, tiles []testTile, tileType byte, meta string, leafSize int, packing byte) []byte {
+	t.Helper()
+	pack := pack
+	if packing == 1 {
+		pack = func(_ testing.TB, b []byte) []byte { return b }
+	}
 	slices.SortFunc(tiles, func(a, b testTile) int {
 		return cmp.Compare(tileID(a.z, a.x, a.y), tileID(b.z, b.x, b.y))
 	})
@@ -99,7 +110,7 @@ func buildPMTiles(t testing.TB, tiles []testTile, tileType byte, meta string, le
 		binary.LittleEndian.PutUint64(h[16+16*i:], uint64(len(section)))
 		at += uint64(len(section))
 	}
-	h[96], h[97], h[98], h[99], h[100], h[101] = 1, 2, 2, tileType, byte(low), byte(high)
+	h[96], h[97], h[98], h[99], h[100], h[101] = 1, packing, 2, tileType, byte(low), byte(high)
 	if tileType != 1 {
 		h[98] = 1
 	}
@@ -343,10 +354,38 @@ func TestPlainText(t *testing.T) {
 	}
 }
 
+// TestFeaturesOfNowhere: twenty bytes may claim half a billion points, which the decoder would make room for.
+func TestFeaturesOfNowhere(t *testing.T) {
+	for name, tile := range nowhere() {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		layers, err := newTile(tile, TypeMVT, "").Layers()
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 1<<20 {
+			t.Errorf("%s: %v, %v, and %d KB are taken", name, layers, err, took>>10)
+		}
+	}
+}
+
+func nowhere() map[string][]byte {
+	part := func(number byte, body string) string { return string([]byte{number<<3 | 2, byte(len(body))}) + body }
+	const points, many = "\x18\x01", "\xff\xff\xff\xff\x0f\x02\x02\x02\x02" // "close the path", half a billion times
+	return map[string][]byte{
+		"no move":             []byte(part(3, part(2, points+part(4, many)))),
+		"no geometry":         []byte(part(3, part(2, points+part(4, "\x09\x02\x02"+many))+part(2, points))),
+		"no move, at last":    []byte(part(3, part(2, points+part(4, "\x09\x02\x02")+part(4, many)))),
+		"nothing in it":       []byte(part(3, part(2, points+part(4, "")))),
+		"another wire type":   []byte(part(3, "\x78\x02"+part(15, part(2, points+part(4, many))))),
+		"a layer as a number": []byte("\x18" + part(2, points+part(4, many))),
+	}
+}
+
 func FuzzPMTiles(f *testing.F) {
 	tiles := []testTile{{0, 0, 0, []byte("a")}, {1, 0, 0, []byte("b")}, {1, 0, 1, []byte("b")}, {1, 1, 1, []byte("c")}}
 	f.Add(buildPMTiles(f, slices.Clone(tiles), 1, testMeta, 0))
 	f.Add(buildPMTiles(f, slices.Clone(tiles), 1, "{}", 1))
+	f.Add(writePMTiles(f, slices.Clone(tiles), 1, testMeta, 0, 1))
+	f.Add(writePMTiles(f, slices.Clone(tiles), 2, `{"Name":"a","name":7}`, 1, 1))
 	f.Add([]byte("PMTiles\x03"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := newPMTiles(bytes.NewReader(data), int64(len(data)))
@@ -392,6 +431,10 @@ func FuzzLayers(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	for _, tile := range nowhere() {
+		f.Add(tile)
+	}
+	f.Add([]byte("\x1a\x2d\x78\x02\x0a\x01a\x12\x13\x08\x07\x12\x02\x00\x00\x18\x03\x22\x09\x09\x00\x00\x12\x04\x00\x00\x04\x0f\x1a\x01k\x22\x03\x0a\x01v\x22\x09\x19\x00\x00\x00\x00\x00\x00\xf0\x3f"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = newTile(data, TypeMVT, encodingOf(data)).Layers() // must not panic
 	})
