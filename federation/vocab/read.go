@@ -97,7 +97,7 @@ func Read(doc map[string]any) (*Activity, error) {
 	if a.ID == "" || a.Type == "" {
 		return nil, fmt.Errorf("no id or no type: %w", ErrForm)
 	}
-	t, err := toType(doc)
+	t, err := toType(bones(doc, true))
 	switch {
 	case errors.Is(err, streams.ErrUnhandledType):
 		a.Actor = one(doc["actor"]).ID
@@ -117,6 +117,27 @@ func Read(doc map[string]any) (*Activity, error) {
 		return nil, fmt.Errorf("no actor or no object: %w", ErrForm)
 	}
 	return a, nil
+}
+
+// bones is what [Read] asks the library about: what an activity is, and whose. For each value of everything else it would take
+// more than a thousand bytes, hundreds of megabytes for one message.
+func bones(doc map[string]any, activity bool) map[string]any {
+	out := map[string]any{}
+	for k, v := range doc {
+		switch name := k[strings.LastIndexByte(k, ':')+1:]; { // a context may put a word before each
+		case name == "@context", name == "@id", name == "@type", name == "id", name == "type":
+			out[k] = v
+		case name == "actor" && activity:
+			all := list(v)
+			for i, one := range all {
+				if m, ok := one.(map[string]any); ok {
+					all[i] = bones(m, false)
+				}
+			}
+			out[k] = all
+		}
+	}
+	return out
 }
 
 // toType lets the library understand a document. It panics on some of what strangers send.

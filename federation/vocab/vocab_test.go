@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -78,6 +79,22 @@ func TestHost(t *testing.T) {
 func TestWrapRefusesWhatIsNotSent(t *testing.T) {
 	if _, err := Wrap(Envelope{ID: "https://a.example/1", Type: "Travel", Actor: "https://a.example/u", ObjectID: "https://a.example/2"}); !errors.Is(err, ErrForm) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestReadTakesLittle reads a message of many values, for each of which the library has a place of more than a thousand bytes.
+func TestReadTakesLittle(t *testing.T) {
+	many := `[` + strings.Repeat(`{"type":"Note","tag":[`+strings.Repeat(`"",`, 900)+`""]},`, 100) + `""]`
+	doc := parse(t, `{"id":"https://a.example/1","type":"Create","actor":{"id":"https://a.example/u","type":"Person","actor":`+many+`,"attachment":`+many+`},"object":`+many+`}`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a, err := Read(doc)
+	runtime.ReadMemStats(&after)
+	if err != nil || a.Actor != "https://a.example/u" || len(a.Objects) != 100 {
+		t.Fatal(err)
+	}
+	if taken := (after.TotalAlloc - before.TotalAlloc) >> 20; taken > 50 {
+		t.Errorf("reading it took %d MB", taken)
 	}
 }
 
