@@ -211,6 +211,10 @@ func (d *Data) decodeNames(in *decoder) {
 	d.NameLang = make([]uint8, 0, nz*4)
 	own := func(owner, count int) {
 		d.NameStart[owner] = uint32(len(d.Owner))
+		if len(d.Owner)+count > len(in.b) { // each has a length, at least
+			in.bad, in.b = true, nil
+			return
+		}
 		for range count {
 			d.Owner = append(d.Owner, uint32(owner))
 		}
@@ -222,6 +226,9 @@ func (d *Data) decodeNames(in *decoder) {
 			return
 		}
 		own(i, count)
+		if in.bad {
+			return
+		}
 	}
 	placeNames := len(d.Owner)
 	for z := range nz {

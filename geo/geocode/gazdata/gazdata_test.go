@@ -169,6 +169,13 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(unpack(f, good.Bytes()))
 	f.Add([]byte(magic))
+	zones[0].Names = append(zones[0].Names, Name{"en", "\ufdfa\xff st ste l'a\u0301"})
+	places[1].Names[0], places[1].Post = "", []uint32{1<<32 - 1, 0, 7}
+	good.Reset()
+	if err := Encode(&good, zones, places); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(unpack(f, good.Bytes()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := decode(b)
 		if err != nil {
