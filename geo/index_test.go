@@ -389,8 +389,12 @@ func (p place) tokenForTest() string { return p.token(Page{}, &Filter{}) }
 func FuzzAfter(f *testing.F) {
 	f.Add("AAAA", uint8(0))
 	f.Add(place{id: id{1}, name: []byte("abc")}.tokenForTest(), uint8(0))
+	for o := ByName; o <= ByOnly; o++ {
+		p := place{rank: lastRank - 1, id: id{1}}
+		f.Add(p.token(Page{Order: o}, &Filter{Near: &orb.Point{}}), uint8(o))
+	}
 	x := NewIndex()
-	x.Put(Item{ID: testID(1), Kind: directory.Place, Name: "b"}, Item{ID: testID(2), Kind: directory.Place, Name: "abd"})
+	x.Put(Item{ID: testID(1), Kind: directory.Place, Name: "b"}, Item{ID: testID(2), Kind: directory.Place, Name: "abd", Points: []orb.Point{{1, 2}}})
 	f.Fuzz(func(t *testing.T, after string, order uint8) {
 		s, err := x.Select(Filter{Near: &orb.Point{}}, Page{Order: Order(order), Limit: 1, After: after})
 		if err == nil && s.Matched != 2 || err != nil && !errors.Is(err, ErrInvalid) {

@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"math"
 	"testing"
 
 	"archipel/directory"
@@ -84,6 +85,15 @@ func FuzzCodec(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte(raw))
+	for _, geometry := range []any{nil, bson.D{{Key: "type", Value: "Point"}, {Key: "coordinates", Value: bson.A{int32(4), int64(45), 1.5}}}} {
+		raw, err := bson.Marshal(bson.D{{Key: "_id", Value: "a"}, {Key: "type", Value: "Feature"}, {Key: "geometry", Value: geometry},
+			{Key: "unplaced", Value: bson.A{bson.A{400.0, int32(-1)}}}, {Key: "properties", Value: bson.D{{Key: "extra", Value: bson.D{{Key: "%2E%00", Value: "\xff"}}},
+				{Key: "created", Value: bson.DateTime(math.MaxInt64)}, {Key: "version", Value: 2.0}}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e directory.Entry
 		if !sound(b) || c.entry(b, &e) != nil {
