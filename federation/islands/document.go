@@ -192,7 +192,7 @@ func (s *Service) read(ctx context.Context, doc map[string]any) (*state, error) 
 func (s *Service) parse(doc map[string]any) (st *state, actor string, err error) {
 	// Mirrors speak in one way only: each type is one word, and the object comes along.
 	a := &vocab.Activity{ID: vocab.Text(doc, "id"), Type: vocab.Text(doc, "type"), Actor: vocab.Text(doc, "actor"), Objects: vocab.Refs(doc, "object")}
-	if len(a.Objects) != 1 {
+	if context, there := doc["@context"]; len(a.Objects) != 1 || there && context == nil { // null is kept as if nothing were said
 		return nil, "", errForm
 	}
 	o := a.Object()
@@ -312,6 +312,9 @@ func pack(doc map[string]any) (string, error) {
 	b, err := encode(slim)
 	if err != nil {
 		return "", err
+	}
+	if len(b) > fetch.MaxUnpacked { // as JSON is written here, which may be longer than how it came
+		return "", fmt.Errorf("%d bytes: %w", len(b), errForm)
 	}
 	p := packers.Get().(*packer)
 	defer packers.Put(p)

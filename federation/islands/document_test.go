@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -120,6 +121,25 @@ func TestWhatIsSaidIsComplete(t *testing.T) {
 	}
 	if !a.understands(deep(doc)) {
 		t.Error("what was not changed is not believed")
+	}
+}
+
+// TestNothingIsKeptThatCannotBeRead: numbers are longer as they are kept than they may come.
+func TestNothingIsKeptThatCannotBeRead(t *testing.T) {
+	for n, fits := range map[int]bool{150: true, 200: false} {
+		numbers := []any{}
+		for range n {
+			numbers = append(numbers, slices.Repeat([]any{1e20}, 1000))
+		}
+		raw, err := islands.Pack(map[string]any{"numbers": numbers})
+		if fits != (err == nil) {
+			t.Errorf("%d thousand numbers: %v", n, err)
+		}
+		if err == nil {
+			if _, err := islands.Unpack(raw); err != nil {
+				t.Errorf("%d thousand numbers are kept, and cannot be read: %v", n, err)
+			}
+		}
 	}
 }
 
