@@ -64,20 +64,21 @@ func (m *Matcher) Matches(w, lang string) bool {
 // marks returns the parts of text that match, by token.
 func (m *Matcher) marks(text, lang string) []Range {
 	var out []Range
+	add := func(start, end int) {
+		if n := len(out); n > 0 && out[n-1].End > start { // pairs of characters overlap
+			out[n-1].End = end
+			return
+		}
+		out = append(out, Range{start, end})
+	}
 	tokens := Tokens(text)
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]
 		if i+1 < len(tokens) && m.whole[t.Text+tokens[i+1].Text] && !m.whole[t.Text] {
-			out = append(out, Range{t.Start, tokens[i+1].End})
+			add(t.Start, tokens[i+1].End)
 			i++
-			continue
-		}
-		if m.Matches(t.Text, lang) {
-			if n := len(out); n > 0 && out[n-1].End > t.Start { // pairs of characters overlap
-				out[n-1].End = t.End
-				continue
-			}
-			out = append(out, Range{t.Start, t.End})
+		} else if m.Matches(t.Text, lang) {
+			add(t.Start, t.End)
 		}
 	}
 	return out

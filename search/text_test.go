@@ -58,6 +58,10 @@ func FuzzWords(f *testing.F) {
 	for _, s := range []string{"l'atelier du 9", "A.M.A.P", "\xff'", "共同工作 x", "st-étienne", strings.Repeat("a ", 300), "İ", "ﷺ"} {
 		f.Add(s, "fr")
 	}
+	// Pairs of characters that overlap, and of which two together are a word by another pair.
+	f.Add("\u5c71\u3088 \u309f\u308a \u5ddd f1 g2 h3 i4 j5 k6 l7 \u5c71\u3088\u308a\u5ddd", "ja")
+	f.Add("**\u1015\n\u1015\n\u1015\n\u0e33\u0e33\u0e33\u1015\n*\u0e33\n*\u1015\u1015\u1015**\u1015*\n\u0e33\u1015*\u0e33\u1015\u0e33\u1015*\n\u1015\u1015\u0e33\u1015\u0e33*\u0e33\n\u1015**\u1015*\u1015\n\u0e33*", "")
+	f.Add("A.M.A.P. l\u2019\u0130le d\u02bcici [x](y) <p>\ufb01n \ufdfa \u00bd \u2460 \u337f e\u0301 ko\u0142o \ufffd \ufeff ongen\u00edssement", "tr")
 	f.Fuzz(func(t *testing.T, text, lang string) {
 		words := Words(text, lang)
 		if len(words) > MaxWords {
