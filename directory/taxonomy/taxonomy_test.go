@@ -335,6 +335,12 @@ func FuzzParse(f *testing.F) {
 		if len(tax.All()) != tax.Len() || !reflect.DeepEqual(tax.now.Load(), back.now.Load()) {
 			t.Fatalf("the tree is not whole: %d of %d", len(tax.All()), tax.Len())
 		}
+		if out, err = tax.YAML(); err != nil {
+			t.Fatal(err)
+		}
+		if back, err = Parse("f", out); err != nil || !reflect.DeepEqual(tax.now.Load(), back.now.Load()) {
+			t.Fatalf("the YAML is read as another: %v", err)
+		}
 	})
 }
 
