@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"encoding/base64"
 	"errors"
 	"testing"
 
@@ -14,6 +15,13 @@ func FuzzParseKey(f *testing.F) {
 	f.Add("", "name")
 	f.Add("e30", "")
 	f.Add("eyJzIjoibmFtZSIsImIiOjFlOTk5fQ", "name")
+	for _, w := range []string{
+		`null`, `{"s":"name","S":"date","b":-0,"i":"\ud800"}`, `{"s":"<\u2028&","b":5e-324,"n":"\ufffd\u0000","i":"x"}`, `{"s":"\ufffd","b":1.7976931348623157e308}`, `{"s":"name","b":123456789012345678901,"i":null}`, ` {"B":"1"}`,
+	} {
+		for _, sort := range []string{"name", "", "<\u2028&", "\ufffd", "\xff"} {
+			f.Add(base64.RawURLEncoding.EncodeToString([]byte(w)), sort)
+		}
+	}
 	f.Fuzz(func(t *testing.T, token, sort string) {
 		q := search.Query{Sort: search.Sort(sort), After: token}
 		k, err := parseKey(&q)

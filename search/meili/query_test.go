@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,9 @@ func FuzzParseToken(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(token(&q, 40))
+	for _, n := range []int{40, 41, -20, maxTotalHits, maxTotalHits + q.Limit, math.MaxInt} {
+		f.Add(token(&q, n))
+	}
 	f.Add("e30")
 	f.Add("\xff")
 	f.Fuzz(func(t *testing.T, after string) {
@@ -30,7 +33,7 @@ func FuzzParseToken(f *testing.F) {
 		if err != nil && (!errors.As(err, &bad) || bad[0].Field != "after") {
 			t.Fatalf("error %v", err)
 		}
-		if err == nil && (n < 0 || n%q.Limit != 0) {
+		if err == nil && (n < 0 || n > maxTotalHits || n%q.Limit != 0) {
 			t.Fatalf("offset %d", n)
 		}
 	})
