@@ -75,7 +75,7 @@ func parseCavage(m *Message, now time.Time) (*Signature, error) {
 	if len(all) == 0 {
 		return nil, ErrMissing
 	}
-	if len(all) > 1 || len(all[0]) > 8<<10 {
+	if len(all) > 1 {
 		return nil, fmt.Errorf("header Signature: %w", ErrForm)
 	}
 	var room [8][2]string

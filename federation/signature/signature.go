@@ -36,6 +36,10 @@ var (
 // for longer than twice that cannot be made to take it twice.
 const Window = time.Hour
 
+// maxHeader is how long a header about signatures or digests may be, in bytes. They are read before anybody is known to have
+// signed anything, and some take a hundred times their length.
+const maxHeader = 8 << 10
+
 // Message is a request as its receiver must understand it. Scheme and Host are the receiver's own public ones, never
 // what the request claims: a request signed for another server does not verify here.
 type Message struct {
@@ -70,6 +74,15 @@ func (s *Signature) Verify(key crypto.PublicKey) error { return s.verify(key) }
 // Parse finds a message's signature and checks its form, what it covers, its time and the digest of the body: the
 // method, the target and the host must be covered, its time too, and the digest of a body.
 func Parse(m *Message, now time.Time) (*Signature, error) {
+	for _, name := range []string{"Signature", "Signature-Input", "Digest", "Content-Digest"} {
+		n := 0
+		for _, v := range m.Header.Values(name) {
+			n += len(v)
+		}
+		if n > maxHeader {
+			return nil, fmt.Errorf("header %s of %d bytes: %w", name, n, ErrForm)
+		}
+	}
 	if len(m.Header.Values("Signature-Input")) > 0 {
 		return parseRFC9421(m, now)
 	}
@@ -90,6 +103,7 @@ func inWindow(t, now time.Time) error {
 // checkDigest checks a Digest header (RFC 3230) against the bytes as they came.
 func checkDigest(m *Message) error {
 	known := false
+	var long []byte
 	var buf [(sha512.Size + 2) / 3 * 4]byte
 	for one := range strings.SplitSeq(strings.Join(m.Header.Values("Digest"), ","), ",") {
 		algorithm, value, _ := strings.Cut(strings.TrimSpace(one), "=")
@@ -98,8 +112,11 @@ func checkDigest(m *Message) error {
 		case "sha-256":
 			sum = m.Sum()
 		case "sha-512":
-			s := sha512.Sum512(m.Body)
-			sum = s[:]
+			if long == nil { // once, however often it is said
+				s := sha512.Sum512(m.Body)
+				long = s[:]
+			}
+			sum = long
 		default:
 			continue
 		}

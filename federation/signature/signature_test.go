@@ -139,6 +139,14 @@ func TestAttackedRequests(t *testing.T) {
 		{"another method", func(m *Message) { m.Method = http.MethodPut }, ErrWrong},
 		{"meant for another server", func(m *Message) { m.Host = "autre.example" }, ErrWrong},
 		{"no signature", func(m *Message) { m.Header.Del("Signature"); m.Header.Del("Signature-Input") }, ErrMissing},
+		{"a post in small letters without its body", func(m *Message) { m.Method, m.Body = "post", nil }, nil},
+		{"a header that goes on and on", func(m *Message) {
+			for _, h := range []string{"Signature-Input", "Digest", "Content-Digest"} {
+				if v := m.Header.Get(h); v != "" {
+					m.Header.Set(h, v+strings.Repeat(","+map[string]string{"Signature-Input": "a", "Digest": "MD5=", "Content-Digest": "a"}[h], maxHeader))
+				}
+			}
+		}, ErrForm},
 		{"another date", func(m *Message) {
 			m.Header.Set("Date", now.Add(time.Minute).UTC().Format(http.TimeFormat))
 			replaceIn(m, "Signature-Input", "created=", "created=1")
