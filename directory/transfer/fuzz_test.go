@@ -109,6 +109,8 @@ func FuzzImport(f *testing.F) {
 		"{\"\"type\"\":\"\"GeometryCollection\"\",\"\"geometries\"\":[null]};sr-latn\n"))
 	f.Add([]byte(`[{"type":"Feature","id":0,"geometry":{"type":"GeometryCollection","geometries":[null,{}]},"properties":null},{"type":"Feature","id":-0e9,"geometry":` +
 		`{"type":"LineString","coordinates":[[1e308,1e308],[-1e308,-1e308]]},"properties":{"nom":"\ud800","Nom":"a","extra.\u0000":"\u0000","site":"http://[::1%25a]/"}}]`))
+	f.Add([]byte(`{"type":"Feature","id":"019bbef3-b000-7325-8dad-a3770acde605","geometry":null,"properties":{"kind":"place","name":"A","version":1,` +
+		`"created":"2026-01-01T00:00:00Z","origin":"a.example","openingHours":"lundi"}}`))
 	d := newDirectory(f)
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := Import(context.Background(), d, bytes.NewReader(file), ImportOptions{Source: "s", Lang: "fr", DryRun: true, KeepUnused: true})

@@ -141,6 +141,7 @@ func (b *builder) adopt(rec *record) {
 	if e := &rec.entry; e.Origin != "" && e.Source == nil { // it came through another instance, and must say so
 		e.Source = comesFrom(e.Origin, e.ID)
 	}
+	rec.entry.Origin = "" // here it is ours, and is checked as such
 	if e := &rec.entry; b.opts.Categories != nil {
 		own := e.Categories
 		e.Categories = nil
