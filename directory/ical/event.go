@@ -329,6 +329,9 @@ func (r *reader) andFuture(v *directory.Schedule, o directory.Occurrence, where 
 		if !o.End.IsZero() {
 			next.End = start.Add(o.End.Sub(o.Start))
 		}
+		if !inRange(next.Start) || !next.End.IsZero() && !inRange(next.End) || !inRange(next.Original) {
+			break
+		}
 		r.setOverride(v, next)
 	}
 }

@@ -144,7 +144,8 @@ func parseStamp(s string) (stamp, bool) {
 	return stamp{}, false
 }
 
-func inRange(t time.Time) bool { return t.Year() >= 1900 && t.Year() <= 2200 }
+// inRange reports whether an entry may have a moment, wherever its clock is, and whatever lasts until the next day.
+func inRange(t time.Time) bool { return t.Year() >= 1900 && t.Year() < 2200 }
 
 // in is the moment by the clocks of a place, the later one where they skip it.
 func (s stamp) in(loc *time.Location) time.Time {
