@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"archipel/directory"
 )
@@ -238,12 +239,13 @@ func pauseAfter(n int, dead bool, random float64) time.Duration {
 	return time.Duration(float64(pause) * (0.75 + random/2))
 }
 
+// short is a text of at most so many bytes, whole characters all.
 func short(s string, most int) string {
-	if len(s) > most {
-		s = s[:most]
-		for len(s) > 0 && s[len(s)-1]&0xc0 == 0x80 {
-			s = s[:len(s)-1]
-		}
+	if len(s) <= most {
+		return s
 	}
-	return s
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }
