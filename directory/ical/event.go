@@ -308,7 +308,12 @@ func (r *reader) andFuture(v *directory.Schedule, o directory.Occurrence, where 
 			}
 		}
 		if v.RRule != "" {
-			v.RRule = strings.Join(parts, ";") + ";UNTIL=" + o.Original.Add(-time.Second).UTC().Format("20060102T150405Z")
+			ended := strings.Join(parts, ";") + ";UNTIL=" + o.Original.Add(-time.Second).UTC().Format("20060102T150405Z")
+			if _, err := directory.ParseRule(ended); err != nil { // longer than a rule may be
+				r.warn(WarnRule, ended, 1)
+				return
+			}
+			v.RRule = ended
 		}
 		v.RDates = slices.DeleteFunc(v.RDates, func(t time.Time) bool { return !t.Before(o.Original) })
 		return

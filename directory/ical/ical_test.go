@@ -282,6 +282,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(calendarOf("DTSTART" + strings.Repeat(":", 18_000))))
 	f.Add([]byte(calendarOf("UID:a", "SUMMARY:b", "DTSTART:20270101T000000", "RRULE:FREQ=DAILY", "END:VEVENT", "BEGIN:VEVENT", "UID:a",
 		"RECURRENCE-ID;RANGE=THISANDFUTURE:20270401T000000", "DTSTART:20270401T010000", "DTEND:20270401T030000")))
+	f.Add([]byte(calendarOf("DTSTART:20270101T000000", "RRULE:FREQ=DAILY;BYMONTH=1"+strings.Repeat(",1", 135), "END:VEVENT", "BEGIN:VEVENT", "UID:a",
+		"RECURRENCE-ID;RANGE=THISANDFUTURE:20270401T000000", "DTSTART:20270401T000000", "STATUS:CANCELLED")))
 	f.Add([]byte("BEGIN:VCALENDAR\nX-WR-TIMEZONE:x\nREFRESH-INTERVAL:P999999W\nBEGIN:VTIMEZONE\nTZID:z\nBEGIN:DAYLIGHT\nTZOFFSETFROM:+0000\nTZOFFSETTO:+1459\n" +
 		"DTSTART:19000101T000000\nRRULE:FREQ=YEARLY;BYYEARDAY=366;COUNT=200\nRDATE:19990101T000000,22000101T000000\nEND:DAYLIGHT\nEND:VTIMEZONE\n" +
 		"BEGIN:VEVENT\nSUMMARY:<b>&#0;&nbsp;\\,\nLOCATION:12345 x\nGEO:-0\\;1e-320\nDTSTART;TZID=z:21991231T235959\nDURATION:P4000DT99S\nEND:VEVENT\nEND:VCALENDAR\n"))
@@ -303,6 +305,9 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("an event that cannot be kept: %q %+v", e.UID, e.Entry)
 			}
 			seen[e.UID] = true
+			if err := directory.Validate(&e.Entry, directory.Rules{}); err != nil {
+				t.Error(err)
+			}
 			if _, err := directory.EncodeStored(&e.Entry); err != nil {
 				t.Error(err)
 			}
