@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,25 +127,44 @@ func withClient(ctx context.Context, r *http.Request) context.Context {
 	return context.WithValue(ctx, clientKey{}, clientOf(r))
 }
 
-// clientOf is the address that a request comes from: of IPv6 the /64 network that one subscriber has. The web server in front
-// knows better than the connection, and says so in RemoteAddr.
+// clientOf is the address that a request comes from, as [network] has it. The web server in front knows better than the
+// connection, and says so in RemoteAddr.
 func clientOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	if a, err := netip.ParseAddr(host); err == nil && a.Unmap().Is6() {
-		if p, err := a.WithZone("").Prefix(64); err == nil {
-			return p.String()
-		}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return network(a)
 	}
 	return host
 }
 
-// registrable is the part of a host name that somebody registered, or the host itself.
+// registrable is the part of a host name that somebody registered, or its address as [network] has it.
+// Ports are not told apart, for who has one has all; but on this machine each is another server.
 func registrable(host string) string {
-	if d, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+	name := host
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		name = bare
+	}
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		if a = a.Unmap(); a.IsLoopback() {
+			return host
+		}
+		return network(a)
+	}
+	if d, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
 		return d
 	}
-	return host
+	return name
+}
+
+// network is an address, of IPv6 the /64 network that one subscriber has.
+func network(a netip.Addr) string {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.WithZone("").Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
 }

@@ -56,3 +56,16 @@ func TestOwnLimit(t *testing.T) {
 		t.Errorf("after a week: %+v, %v", report, err)
 	}
 }
+
+// TestRegistrable: what is counted together, because one may have any number of it.
+func TestRegistrable(t *testing.T) {
+	for host, want := range map[string]string{
+		"loin.example": "loin.example", "a.b.loin.example": "loin.example", "loin.example:8443": "loin.example", "a.loin.example:9": "loin.example",
+		"un.github.io:8443": "un.github.io", "192.0.2.7": "192.0.2.7", "192.0.2.7:8443": "192.0.2.7", "[2001:db8::7]": "2001:db8::/64",
+		"[2001:db8::8]:8443": "2001:db8::/64", "[::ffff:192.0.2.7]:1": "192.0.2.7", "127.0.0.1:8443": "127.0.0.1:8443", "[::1]:8443": "[::1]:8443", "": "",
+	} {
+		if got := registrable(host); got != want {
+			t.Errorf("%q counts as %q, want %q", host, got, want)
+		}
+	}
+}
