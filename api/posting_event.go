@@ -118,8 +118,8 @@ func (f *filler) event() {
 	if v.Timezone == "" {
 		v.Timezone = zone.String()
 	}
-	loc, err := time.LoadLocation(v.Timezone)
-	if err != nil || v.Timezone == "Local" {
+	loc, err := directory.Zone(v.Timezone)
+	if err != nil {
 		f.add("event.timezone", directory.CodeUnknown, v.Timezone)
 		loc = zone
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"archipel/api/account"
 	"archipel/directory"
@@ -130,7 +129,7 @@ func (site *Site) Change(words []string) error {
 			}
 			fields[key] = list
 		case "timezone":
-			if _, err := time.LoadLocation(value); err != nil || value == "" {
+			if _, err := directory.Zone(value); err != nil {
 				return fmt.Errorf("timezone: %q is no IANA time zone", value)
 			}
 			fields[key] = value

@@ -3,7 +3,6 @@ package directory
 import (
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -13,20 +12,10 @@ type Span struct {
 	State      EventState
 }
 
-// zones keeps what was read of the time zone database, which does not change while the program runs: some hundred zones
-// exist, and thousands of events name one of them.
-var zones sync.Map
-
 // Location is the event's time zone, or fallback when it names none that exists.
 func (v *Schedule) Location(fallback *time.Location) *time.Location {
-	if v.Timezone != "" {
-		if loc, ok := zones.Load(v.Timezone); ok {
-			return loc.(*time.Location)
-		}
-		if loc, err := time.LoadLocation(v.Timezone); err == nil {
-			zones.Store(v.Timezone, loc)
-			return loc
-		}
+	if loc, err := Zone(v.Timezone); err == nil {
+		return loc
 	}
 	if fallback == nil {
 		return time.UTC

@@ -49,7 +49,7 @@ func (c *checker) when(e *Entry) {
 		c.add("event.end", CodeOrder, nil)
 	}
 	if v.Timezone != "" {
-		if _, err := time.LoadLocation(v.Timezone); err != nil || v.Timezone == "Local" {
+		if _, err := Zone(v.Timezone); err != nil {
 			c.invalid("event.timezone", CodeUnknown, v.Timezone)
 		}
 	}

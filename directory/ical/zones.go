@@ -138,8 +138,8 @@ func (r *reader) named(name string) *time.Location {
 		if len(parts)-from > 3 || from > 0 && len(parts)-from < 2 {
 			continue
 		}
-		if iana := strings.Join(parts[from:], "/"); ianaForm.MatchString(iana) && iana != "Local" {
-			if loc, err := time.LoadLocation(iana); err == nil {
+		if iana := strings.Join(parts[from:], "/"); ianaForm.MatchString(iana) {
+			if loc, err := directory.Zone(iana); err == nil {
 				return loc
 			}
 		}

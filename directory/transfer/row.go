@@ -64,7 +64,7 @@ type builder struct {
 func newBuilder(o *ImportOptions, m *Mapping, unmatched map[string]int) (*builder, error) {
 	b := &builder{opts: o, mapping: m, zone: time.UTC, unmatched: unmatched}
 	if m.Timezone != "" {
-		zone, err := time.LoadLocation(m.Timezone)
+		zone, err := directory.Zone(m.Timezone)
 		if err != nil {
 			return nil, fmt.Errorf("time zone %.40q: %w", m.Timezone, err)
 		}

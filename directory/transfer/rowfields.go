@@ -224,7 +224,7 @@ func (b *builder) when(p *parts) error {
 	}
 	zone := b.zone
 	if v.Timezone != "" {
-		z, err := time.LoadLocation(v.Timezone)
+		z, err := directory.Zone(v.Timezone)
 		if err != nil {
 			return &refused{"timezone", directory.CodeUnknown, v.Timezone, "is no IANA time zone"}
 		}

@@ -177,7 +177,7 @@ func takeTimes(e *directory.Entry, t *vocab.Thing, doc map[string]any) {
 	if doc["displayEndTime"] == false || v.End.Before(v.Start) {
 		v.End = time.Time{}
 	}
-	if loc, err := time.LoadLocation(t.Timezone); err == nil && t.Timezone != "" && loc != time.Local && len(t.Timezone) <= 60 {
+	if loc, err := directory.Zone(t.Timezone); err == nil {
 		v.Timezone = loc.String()
 	}
 	for _, s := range t.Status {
