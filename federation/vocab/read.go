@@ -107,6 +107,12 @@ func Read(doc map[string]any) (*Activity, error) {
 		if a.Actor, err = actorOf(t); err != nil {
 			return nil, err
 		}
+		// The library escapes what an address should have escaped; servers know one another by what they say, as [Peek] has it.
+		for _, said := range Refs(doc, "actor") {
+			if u, err := url.Parse(said.ID); err == nil && u.String() == a.Actor {
+				a.Actor = said.ID
+			}
+		}
 	}
 	for _, v := range list(doc["object"]) {
 		if r := one(v); r.ID != "" || r.Doc != nil {
