@@ -7,18 +7,26 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"math"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 )
 
-// allocated is how many bytes f allocates.
+// allocated is how many bytes f allocates, the fewest of three times: buffers that are used again are made again after a collection
+// and by another processor, when those before are no longer there.
 func allocated(f func()) int64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return int64(after.TotalAlloc - before.TotalAlloc)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	fewest := int64(math.MaxInt64)
+	for range 3 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		fewest = min(fewest, int64(after.TotalAlloc-before.TotalAlloc))
+	}
+	return fewest
 }
 
 // claims is a PNG file that says it is of another size than it is, and perhaps interlaced.
