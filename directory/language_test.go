@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestLanguageTag(t *testing.T) {
@@ -17,14 +16,10 @@ func TestLanguageTag(t *testing.T) {
 			t.Errorf("%q: %q, %v", said, tag, ok)
 		}
 	}
-	began := time.Now()
-	for _, unit := range []string{"en-t-en-", "aaaaaaaaa-", "-"} { // minutes, if they were read
-		if tag, ok := LanguageTag(strings.Repeat(unit, 100_000)); ok {
+	for _, unit := range []string{"en-t-en-", "aaaaaaaaa-", "-"} { // the test would not end in time if they were read
+		if tag, ok := LanguageTag(strings.Repeat(unit, 1_000_000)); ok {
 			t.Errorf("%.100q", tag)
 		}
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("refusing what is far too long took %s", took)
 	}
 }
 
