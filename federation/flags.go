@@ -56,7 +56,7 @@ func (s *Service) flag(ctx context.Context, a *vocab.Activity) error {
 	if said.Content == "" {
 		said.Content = said.Summary // Lemmy says why there
 	}
-	r := Report{ID: a.ID, Actor: a.Actor, Content: short(unbent(plain(said.Content)), 4000), Received: s.Now().UTC()}
+	r := Report{ID: a.ID, Actor: a.Actor, Content: short(plain(said.Content), 4000), Received: s.Now().UTC()}
 	for _, o := range a.Objects {
 		if s.ours(o.ID) && len(o.ID) <= 2000 && len(r.Objects) < 50 && !slices.Contains(r.Objects, o.ID) {
 			r.Objects = append(r.Objects, o.ID)

@@ -135,7 +135,7 @@ func (s *Service) join(ctx context.Context, a *vocab.Activity, decided, again bo
 		return s.reportTo(ctx, who, actor, "Ignore", a)
 	}
 	if rev == 0 {
-		is = participation{Actor: a.Actor, Activity: a.ID, At: s.Now().UTC(), Note: short(unbent(plain(vocab.Text(a.Doc, "participationMessage"))), 500)}
+		is = participation{Actor: a.Actor, Activity: a.ID, At: s.Now().UTC(), Note: short(plain(vocab.Text(a.Doc, "participationMessage")), 500)}
 		is.Name, is.Handle = s.nameOf(ctx, a.Actor)
 		if terms.asks {
 			is.State = GuestWaits

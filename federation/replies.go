@@ -167,7 +167,7 @@ func (s *Service) takesReply(ctx context.Context, actor string, o *vocab.Thing) 
 
 // readReply takes of a Note what is kept.
 func (s *Service) readReply(ctx context.Context, a *vocab.Activity, o *vocab.Thing) Reply {
-	r := Reply{ID: o.ID, Actor: a.Actor, Warning: short(unbent(plain(o.Summary)), 500), Received: s.Now().UTC(), Doc: a.Object().Doc}
+	r := Reply{ID: o.ID, Actor: a.Actor, Warning: short(plain(o.Summary), 500), Received: s.Now().UTC(), Doc: a.Object().Doc}
 	if !o.Published.IsZero() {
 		r.Published = o.Published.UTC().Format(time.RFC3339)
 	}
@@ -175,7 +175,7 @@ func (s *Service) readReply(ctx context.Context, a *vocab.Activity, o *vocab.Thi
 		o.Content = paragraph(o.Content)
 	}
 	if r.Content = replyHTML(o.Content); len(r.Content) > maxWords {
-		r.Content = paragraph(short(unbent(plain(o.Content)), maxWords/2))
+		r.Content = paragraph(short(plain(o.Content), maxWords/2))
 	}
 	if b, err := encode(r.Doc); err != nil || len(b) > maxReplyDoc {
 		r.Doc = nil
@@ -339,8 +339,8 @@ func (s *Service) nameOf(ctx context.Context, actor string) (name, handle string
 		return "", ""
 	}
 	t := vocab.ReadThing(a.Doc)
-	name = short(unbent(plain(t.Name)), 100)
-	if user := short(unbent(plain(t.Username)), 64); user != "" && !strings.ContainsAny(user, "@/ ") {
+	name = short(plain(t.Name), 100)
+	if user := short(plain(t.Username), 64); user != "" && !strings.ContainsAny(user, "@/ ") {
 		handle = "@" + user + "@" + vocab.Host(actor)
 	}
 	return name, handle

@@ -327,8 +327,8 @@ func (s *Service) ProfileOf(ctx context.Context, actor string) (Profile, error) 
 	if err != nil || a == nil {
 		return Profile{}, err
 	}
-	p := Profile{Name: short(unbent(plain(vocab.Text(a.Doc, "name"))), 100), Summary: short(unbent(plain(vocab.Text(a.Doc, "summary"))), 300)}
-	if user := short(unbent(plain(vocab.Text(a.Doc, "preferredUsername"))), 60); user != "" {
+	p := Profile{Name: short(plain(vocab.Text(a.Doc, "name")), 100), Summary: short(plain(vocab.Text(a.Doc, "summary")), 300)}
+	if user := short(plain(vocab.Text(a.Doc, "preferredUsername")), 60); user != "" {
 		p.Handle = "@" + user + "@" + vocab.Host(a.ID)
 	}
 	return p, nil

@@ -60,10 +60,11 @@ func markdown(source string) string {
 // cleanHTML is what may stay of a stranger's HTML.
 func cleanHTML(foreign string) string { return strings.TrimSpace(clean().policy.Sanitize(foreign)) }
 
-// plain is the words of a stranger's text on one line, without any HTML.
+// plain is the words of a stranger's text on one line, without any HTML and [unbent].
 func plain(foreign string) string {
 	bare := html.UnescapeString(clean().strict.Sanitize(foreign))
-	return strings.Join(strings.FieldsFunc(bare, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	words := strings.FieldsFunc(bare, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+	return strings.Join(strings.Fields(unbent(strings.Join(words, " "))), " ")
 }
 
 // paragraph is plain text as HTML.

@@ -71,6 +71,9 @@ func TestForeignHTML(t *testing.T) {
 	if got := cleanHTML(`<p class="x">Bonjour <a href="https://a.example/?a=1&amp;b=2" class="u-url">@anne</a> &lt;3</p>`); got != kept {
 		t.Errorf("an honest text becomes %q, want %q", got, kept)
 	}
+	if got := plain("a \u202e\u200f b&#x202e;c\u0085d"); got != "a bc d" {
+		t.Errorf("%q", got)
+	}
 	if got := plain("<p>Un <b>signalement</b> &amp; plus</p><script>x</script>"); got != "Un signalement & plus" {
 		t.Errorf("plain words become %q", got)
 	}

@@ -34,12 +34,12 @@ func replyHTML(foreign string) string {
 	body := &nethtml.Node{Type: nethtml.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := nethtml.ParseFragment(strings.NewReader(kept), body)
 	if err != nil {
-		return paragraph(unbent(plain(foreign)))
+		return paragraph(plain(foreign))
 	}
 	var b strings.Builder
 	for _, n := range nodes {
 		if depth(n) > maxNesting || nethtml.Render(&b, n) != nil {
-			return paragraph(unbent(plain(foreign)))
+			return paragraph(plain(foreign))
 		}
 	}
 	return strings.TrimSpace(unbent(b.String())) // once more: what was a reference is a sign by now
